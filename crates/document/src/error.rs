@@ -3,10 +3,16 @@
 
 use crate::Place;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
-/// What is wrong with a document and where.
+/// What is wrong with a document and where: a [`Refusal`] on the heap, so that results that carry it stay small.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, thiserror::Error)]
-pub struct DocumentError {
+#[error("{0}")]
+pub struct DocumentError(Box<Refusal>);
+
+/// What a [`DocumentError`] says; its fields are read through it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Refusal {
     /// The stable code: `E-DNA-UNKNOWN-KEY`.
     pub code: String,
     /// The file as the caller names it.
@@ -25,10 +31,24 @@ pub struct DocumentError {
     pub remedy: String,
 }
 
+impl Deref for DocumentError {
+    type Target = Refusal;
+
+    fn deref(&self) -> &Refusal {
+        &self.0
+    }
+}
+
+impl DerefMut for DocumentError {
+    fn deref_mut(&mut self) -> &mut Refusal {
+        &mut self.0
+    }
+}
+
 impl DocumentError {
     /// An error at a place, to which what is known can be added.
     pub fn at(code: impl Into<String>, file: impl Into<String>, place: Place, problem: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Refusal {
             code: code.into(),
             file: file.into(),
             line: place.line,
@@ -37,7 +57,7 @@ impl DocumentError {
             expected: String::new(),
             nearest: String::new(),
             remedy: String::new(),
-        }
+        }))
     }
 
     /// An error of the document as a whole.
@@ -89,7 +109,7 @@ fn listed(known: &[&str]) -> String {
     text
 }
 
-impl fmt::Display for DocumentError {
+impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", shown_path(&self.file))?;
         if self.line > 0 {

@@ -162,10 +162,7 @@ fn refuse(file: &str, kind: &str, error: &Error) -> DocumentError {
     let at = error.location().map(Place::of).unwrap_or_default();
     let make = |what: &str, problem: String| DocumentError::at(code(kind, what), file, at, problem);
     match error.without_snippet() {
-        Error::AliasError { error: inner, .. } => {
-            let inner = refuse(file, kind, inner);
-            DocumentError { line: at.line.max(inner.line), ..inner }
-        }
+        Error::AliasError { error: inner, .. } => refuse(file, kind, inner),
         Error::SerdeUnknownField { field, expected, .. } => {
             make("UNKNOWN-KEY", format!("unknown key {:?}", shown(field))).among(field, expected.iter().copied())
         }
