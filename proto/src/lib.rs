@@ -1,1 +1,13 @@
-//! Placeholder of the room.
+//! The wire: generated messages and services, and their conversions to and from the domain.
+//!
+//! Everything that arrives is hostile: [`convert`] is the only way from a message to a domain type, and each refusal says
+//! which field and why. Regenerate with `LIGASE_REGENERATE=1 cargo test -p ligase-tests`. Read `convert.rs` next.
+
+pub mod convert;
+pub mod memory;
+
+/// The generated code of `ligase/v1/*.proto`.
+#[allow(missing_docs, clippy::all, clippy::pedantic, rustdoc::all)]
+pub mod v1 {
+    include!("generated/ligase.v1.rs");
+}

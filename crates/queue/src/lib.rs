@@ -1,1 +1,16 @@
-//! Placeholder of the room.
+//! The belt: tasks are published, leased, renewed and settled.
+//!
+//! The queue is a hint and the store is the truth: a lost message costs a delay until the next resync, a message that is
+//! delivered twice costs work, and neither changes a result. The port is [`TaskQueue`] and its conformance suite
+//! (`conformance.rs`, feature `testing`); `memory.rs` is the one that the embedded mode uses.
+
+mod memory;
+mod port;
+
+#[cfg(feature = "testing")]
+pub mod conformance;
+
+pub use memory::MemoryQueue;
+pub use port::{
+    ACK_WAIT, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue, task_key,
+};

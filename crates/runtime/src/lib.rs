@@ -1,1 +1,14 @@
-//! Placeholder of the room.
+//! Start-up, supervision, shutdown, telemetry and the clock. It knows nothing of compliance.
+//!
+//! A role is a library function `run(config, shutdown)`; this room gives it the stop signal, the one door for spawning
+//! tasks, the log and the time. Read `supervisor.rs` next.
+
+mod clock;
+mod log;
+mod shutdown;
+mod supervisor;
+
+pub use clock::{SystemClock, rfc3339, unix_day};
+pub use log::{LogFormat, init_log};
+pub use shutdown::Shutdown;
+pub use supervisor::{Supervisor, TaskEnd};

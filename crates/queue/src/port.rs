@@ -1,0 +1,105 @@
+//! The port: what every queue promises, in JetStream's terms and none of its types.
+
+use async_trait::async_trait;
+use ligase_domain::{TaskKey, TaskKind};
+use ligase_proto::{convert, v1};
+use std::time::Duration;
+
+/// How long a lease lasts without renewal. Longer than any stage that makes no progress should take.
+pub const ACK_WAIT: Duration = Duration::from_secs(60);
+/// Deliveries of one publication before it becomes a dead letter.
+pub const MAX_DELIVER: u32 = 5;
+
+/// What became of a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It is on the belt.
+    Stored,
+    /// A task of the same key is on the belt already; nothing was stored.
+    Outstanding,
+}
+
+/// Why the queue did not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum QueueError {
+    /// The message is not a task.
+    #[error("E-QUEUE-MALFORMED: {0}")]
+    Malformed(#[from] convert::WireError),
+    /// The lease is no longer held: it lapsed, and somebody else may have the task.
+    #[error("E-QUEUE-LEASE-LOST: the lease of delivery {} lapsed before it was settled", .0.0)]
+    LeaseLost(DeliveryId),
+    /// The queue was closed.
+    #[error("E-QUEUE-CLOSED: the queue takes no more work")]
+    Closed,
+}
+
+/// One delivery's number, unique in its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub u64);
+
+/// One attempt at a task.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The delivery's number.
+    pub id: DeliveryId,
+    /// The task's key, checked.
+    pub key: TaskKey,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// The task.
+    pub task: v1::Task,
+}
+
+/// How an attempt ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settle {
+    /// Its result is durable.
+    Ack,
+    /// Again after this delay.
+    Nak(Duration),
+    /// Never again, for this reason; a dead letter is written first.
+    Term(String),
+}
+
+/// A task set aside after its last attempt.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// The task's key.
+    pub key: TaskKey,
+    /// The task as published.
+    pub task: v1::Task,
+    /// How often it was delivered.
+    pub attempts: u32,
+    /// Why it was set aside.
+    pub reason: String,
+}
+
+/// A task queue. At most one task of a key is outstanding; a lease lapses after [`ACK_WAIT`] without renewal.
+#[async_trait]
+pub trait TaskQueue: Send + Sync {
+    /// Puts a task on the belt, unless one of its key is there.
+    async fn publish(&self, task: v1::Task) -> Result<Published, QueueError>;
+
+    /// Waits for up to `slots` tasks of a kind, most urgent lane first. A verification is never given to the identity that
+    /// made its patch. Returns at least one, or `Closed`.
+    async fn lease(&self, kind: TaskKind, holder: &str, slots: usize) -> Result<Vec<Delivery>, QueueError>;
+
+    /// Extends a lease by another [`ACK_WAIT`].
+    async fn renew(&self, delivery: DeliveryId) -> Result<(), QueueError>;
+
+    /// Ends an attempt.
+    async fn settle(&self, delivery: DeliveryId, how: Settle) -> Result<(), QueueError>;
+
+    /// What was set aside, oldest first.
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, QueueError>;
+
+    /// Takes no more work and wakes those who wait.
+    async fn close(&self);
+}
+
+/// The checked key of a task.
+pub fn task_key(task: &v1::Task) -> Result<TaskKey, QueueError> {
+    let key = convert::task_key(&task.kind, &task.key)?;
+    convert::lane("lane", &task.lane)?;
+    Ok(key)
+}

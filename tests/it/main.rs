@@ -1,0 +1,3 @@
+//! End-to-end tests: the house's floors, the wire's freshness, and the built binary on real git repositories.
+
+mod wire;
