@@ -138,7 +138,7 @@ pub struct RecordedAnswer {
     pub recorded: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct UploadChunk {
+pub struct ObjectChunk {
     /// set on the first chunk of an object
     #[prost(bytes = "vec", tag = "1")]
     pub digest: ::prost::alloc::vec::Vec<u8>,
@@ -155,16 +155,6 @@ pub struct UploadAnswer {
     pub objects: u64,
     #[prost(uint64, tag = "2")]
     pub bytes: u64,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct FetchRequest {
-    #[prost(bytes = "vec", tag = "1")]
-    pub digest: ::prost::alloc::vec::Vec<u8>,
-}
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct FetchChunk {
-    #[prost(bytes = "vec", tag = "1")]
-    pub bytes: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ObservedAnswer {
@@ -419,7 +409,7 @@ pub mod fleet_client {
         /// Objects in chunks, hashed on both sides; answered after a durable group commit.
         pub async fn upload(
             &mut self,
-            request: impl tonic::IntoStreamingRequest<Message = super::UploadChunk>,
+            request: impl tonic::IntoStreamingRequest<Message = super::ObjectChunk>,
         ) -> std::result::Result<tonic::Response<super::UploadAnswer>, tonic::Status> {
             self.inner
                 .ready()
@@ -435,12 +425,12 @@ pub mod fleet_client {
             req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Fleet", "Upload"));
             self.inner.client_streaming(req, path, codec).await
         }
-        /// One object by digest, in chunks.
+        /// Objects by digest, in the order asked, in chunks; one that the store lacks ends the call with NOT_FOUND.
         pub async fn fetch(
             &mut self,
-            request: impl tonic::IntoRequest<super::FetchRequest>,
+            request: impl tonic::IntoRequest<super::Digests>,
         ) -> std::result::Result<
-            tonic::Response<tonic::codec::Streaming<super::FetchChunk>>,
+            tonic::Response<tonic::codec::Streaming<super::ObjectChunk>>,
             tonic::Status,
         > {
             self.inner
@@ -570,18 +560,18 @@ pub mod fleet_server {
         /// Objects in chunks, hashed on both sides; answered after a durable group commit.
         async fn upload(
             &self,
-            request: tonic::Request<tonic::Streaming<super::UploadChunk>>,
+            request: tonic::Request<tonic::Streaming<super::ObjectChunk>>,
         ) -> std::result::Result<tonic::Response<super::UploadAnswer>, tonic::Status>;
         /// Server streaming response type for the Fetch method.
         type FetchStream: tonic::codegen::tokio_stream::Stream<
-                Item = std::result::Result<super::FetchChunk, tonic::Status>,
+                Item = std::result::Result<super::ObjectChunk, tonic::Status>,
             >
             + std::marker::Send
             + 'static;
-        /// One object by digest, in chunks.
+        /// Objects by digest, in the order asked, in chunks; one that the store lacks ends the call with NOT_FOUND.
         async fn fetch(
             &self,
-            request: tonic::Request<super::FetchRequest>,
+            request: tonic::Request<super::Digests>,
         ) -> std::result::Result<tonic::Response<Self::FetchStream>, tonic::Status>;
         /// What others have looked at already, by look key; one batch.
         async fn find_observed(
@@ -768,7 +758,7 @@ pub mod fleet_server {
                     struct UploadSvc<T: Fleet>(pub Arc<T>);
                     impl<
                         T: Fleet,
-                    > tonic::server::ClientStreamingService<super::UploadChunk>
+                    > tonic::server::ClientStreamingService<super::ObjectChunk>
                     for UploadSvc<T> {
                         type Response = super::UploadAnswer;
                         type Future = BoxFuture<
@@ -777,7 +767,7 @@ pub mod fleet_server {
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<tonic::Streaming<super::UploadChunk>>,
+                            request: tonic::Request<tonic::Streaming<super::ObjectChunk>>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
@@ -811,11 +801,9 @@ pub mod fleet_server {
                 "/ligase.v1.Fleet/Fetch" => {
                     #[allow(non_camel_case_types)]
                     struct FetchSvc<T: Fleet>(pub Arc<T>);
-                    impl<
-                        T: Fleet,
-                    > tonic::server::ServerStreamingService<super::FetchRequest>
+                    impl<T: Fleet> tonic::server::ServerStreamingService<super::Digests>
                     for FetchSvc<T> {
-                        type Response = super::FetchChunk;
+                        type Response = super::ObjectChunk;
                         type ResponseStream = T::FetchStream;
                         type Future = BoxFuture<
                             tonic::Response<Self::ResponseStream>,
@@ -823,7 +811,7 @@ pub mod fleet_server {
                         >;
                         fn call(
                             &mut self,
-                            request: tonic::Request<super::FetchRequest>,
+                            request: tonic::Request<super::Digests>,
                         ) -> Self::Future {
                             let inner = Arc::clone(&self.0);
                             let fut = async move {
