@@ -1,0 +1,4 @@
+locals {
+  prefix    = "billing-${var.environment}"
+  encrypted = true
+}
