@@ -6,11 +6,13 @@
 
 mod memory;
 mod port;
+mod pull;
 
 #[cfg(feature = "testing")]
 pub mod conformance;
 
 pub use memory::MemoryQueue;
+pub use pull::{Heartbeat, backoff, pull};
 pub use port::{
     ACK_WAIT, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue, task_key,
 };

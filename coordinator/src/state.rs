@@ -1,0 +1,264 @@
+//! The coordinator's state: a projection of the journal, rebuilt by applying its facts in order. It decides nothing.
+//!
+//! Applying the same entries gives the same state, so a coordinator that dies loses nothing that the journal has. Dates
+//! are the journal's; they stand here beside findings and never in their bytes.
+
+use crate::changeset;
+use crate::fact::{Abstained, ChangesetFact, Fact, ListedRepository, ProbedResult, Refused, Remedied};
+use ligase_domain::{
+    Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome, RepositoryId,
+    ServiceId, Timestamp,
+};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+/// What was last seen of a repository.
+#[derive(Clone, Debug)]
+pub struct RepositoryState {
+    /// As the forge listed it last.
+    pub listed: ListedRepository,
+    /// The last revision that was looked at whole, with the probe set that looked.
+    pub probed: Option<(Oid, Digest, ProbedResult)>,
+    /// Why the last attempt to look ended without a result, with its revision.
+    pub failed: Option<(Oid, FailureReason, String)>,
+}
+
+/// What is known of a service.
+#[derive(Clone, Debug)]
+pub struct ServiceState {
+    /// The last assessment.
+    pub assessment: Arc<Assessment>,
+    /// The object that holds its statement.
+    pub statement: Digest,
+    /// Since when it stands without a declaration, if it does.
+    pub undeclared_since: Option<Timestamp>,
+}
+
+/// A finding's dates. They are annotations: no finding's bytes have them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// When it was first seen not satisfied.
+    pub first_seen: Timestamp,
+    /// The last probed revision without it (none when it was there from the first look) and the first with it.
+    pub introduced: (Option<Oid>, Oid),
+    /// Where and when it was seen closed.
+    pub closed: Option<(Oid, Timestamp)>,
+    /// How often it came back after it was closed.
+    pub reopened: u32,
+    /// Whether its last change came without a change of the code: the catalog, the policy or a waiver changed.
+    pub rejudged: bool,
+}
+
+/// What became of the remedy task of an intent.
+#[derive(Clone, Debug)]
+pub struct RemedyState {
+    /// The task's key.
+    pub key: Digest,
+    /// Against which revision it was tried.
+    pub base: Oid,
+    /// What no patch was made for.
+    pub abstained: Vec<Abstained>,
+    /// What the gates refused, the coordinator's own and the verification's among them.
+    pub refused: Vec<Refused>,
+    /// The patch that passed the runner's gate, its report, and what it closes.
+    pub patch: Option<(Digest, Digest, Vec<FindingId>)>,
+    /// What the verification said of that patch.
+    pub verified: Option<Result<(), (String, String)>>,
+    /// Why the task failed as a whole.
+    pub failure: Option<(FailureReason, String)>,
+}
+
+/// A sweep's entry.
+#[derive(Clone, Debug)]
+pub struct SweepState {
+    /// Its id.
+    pub sweep: Digest,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended, and its counts.
+    pub ended: Option<(Timestamp, BTreeMap<String, u64>)>,
+}
+
+/// The projection.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Repositories by id.
+    pub repositories: BTreeMap<RepositoryId, RepositoryState>,
+    /// Services by id.
+    pub services: BTreeMap<ServiceId, ServiceState>,
+    /// Findings that were ever not satisfied.
+    pub histories: BTreeMap<FindingId, History>,
+    /// Changesets by intent, oldest first; the last one is the current one.
+    pub changesets: BTreeMap<IntentId, Vec<ChangesetFact>>,
+    /// Remedy tasks by intent: the last one.
+    pub remedies: BTreeMap<IntentId, RemedyState>,
+    /// Intents that a person has resumed, and after how many changesets.
+    pub resumed: BTreeMap<IntentId, usize>,
+    /// Sweeps in order.
+    pub sweeps: Vec<SweepState>,
+    /// Keys of tasks that have a terminal record.
+    pub terminal: HashSet<Digest>,
+}
+
+/// What an assessment changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changed {
+    /// Not satisfied now and never before.
+    pub new: Vec<FindingId>,
+    /// Not satisfied before and not any more.
+    pub closed: Vec<FindingId>,
+    /// Closed before and not satisfied again.
+    pub reopened: Vec<FindingId>,
+}
+
+impl State {
+    /// Applies a fact that the journal has.
+    pub fn apply(&mut self, at: Timestamp, fact: &Fact) {
+        match fact {
+            Fact::SweepStarted { sweep, repositories, .. } => {
+                for listed in repositories {
+                    self.list(listed);
+                }
+                self.sweeps.push(SweepState { sweep: *sweep, started: at, ended: None });
+            }
+            Fact::Probed { key, repository, revision, probe_set, result } => {
+                self.terminal.insert(*key);
+                let Some(state) = self.repositories.get_mut(repository) else { return };
+                match result {
+                    Ok(result) => {
+                        state.probed = Some((*revision, *probe_set, result.clone()));
+                        state.failed = None;
+                    }
+                    Err((reason, detail)) => state.failed = Some((*revision, *reason, detail.clone())),
+                }
+            }
+            Fact::Remedied(remedied) => self.remedied(remedied),
+            Fact::Verified { key, intent, patch, agreed } => self.verified(key, intent, patch, agreed),
+            Fact::Changeset(fact) => self.changeset(fact),
+            Fact::Resumed { intent, .. } => {
+                let count = self.changesets.get(intent).map_or(0, Vec::len);
+                self.resumed.insert(*intent, count);
+                self.remedies.remove(intent);
+            }
+            Fact::Acted { .. } => {}
+            Fact::SweepEnded { sweep, counts } => {
+                if let Some(state) = self.sweeps.iter_mut().rev().find(|s| s.sweep == *sweep) {
+                    state.ended = Some((at, counts.clone()));
+                }
+            }
+        }
+    }
+
+    fn list(&mut self, listed: &ListedRepository) {
+        self.repositories
+            .entry(listed.repository.clone())
+            .and_modify(|r| r.listed = listed.clone())
+            .or_insert_with(|| RepositoryState { listed: listed.clone(), probed: None, failed: None });
+    }
+
+    fn remedied(&mut self, r: &Remedied) {
+        self.terminal.insert(r.key);
+        let state = RemedyState {
+            key: r.key,
+            base: r.base,
+            abstained: r.abstained.clone(),
+            refused: r.refused.clone(),
+            patch: r.patch.map(|(patch, report)| (patch, report, r.patched.clone())),
+            verified: None,
+            failure: r.failure.clone(),
+        };
+        self.remedies.insert(r.intent, state);
+    }
+
+    fn verified(&mut self, key: &Digest, intent: &IntentId, patch: &Digest, agreed: &Result<(), (String, String)>) {
+        self.terminal.insert(*key);
+        let Some(remedy) = self.remedies.get_mut(intent) else { return };
+        let Some((object, report, _)) = remedy.patch.as_ref() else { return };
+        if object != patch {
+            return;
+        }
+        if let Err((reason, detail)) = agreed {
+            let refused = Refused { reason: reason.clone(), detail: detail.clone(), patch: *patch, report: *report };
+            remedy.refused.push(refused);
+        }
+        remedy.verified = Some(agreed.clone());
+    }
+
+    fn changeset(&mut self, fact: &ChangesetFact) {
+        let list = self.changesets.entry(fact.changeset.intent.id()).or_default();
+        match list.iter_mut().find(|c| c.ordinal == fact.ordinal) {
+            Some(known) => *known = fact.clone(),
+            None => list.push(fact.clone()),
+        }
+    }
+
+    /// Applies an assessment that the journal has, and says what it changed.
+    pub fn assess(&mut self, at: Timestamp, assessment: Arc<Assessment>, statement: Digest) -> Changed {
+        let service = assessment.service.clone();
+        let before = self.services.get(&service).cloned();
+        let was_open: BTreeSet<FindingId> = before.iter().flat_map(|b| violated(&b.assessment)).map(|f| f.id).collect();
+        let is_open: BTreeSet<FindingId> = violated(&assessment).map(|f| f.id).collect();
+        let last = before.as_ref().map(|b| b.assessment.revision);
+        let rejudged = last == Some(assessment.revision);
+        let mut changed = Changed::default();
+        for id in is_open.difference(&was_open) {
+            match self.histories.get_mut(id) {
+                Some(history) => {
+                    history.closed = None;
+                    history.reopened += 1;
+                    history.rejudged = rejudged;
+                    changed.reopened.push(*id);
+                }
+                None => {
+                    let introduced = (if rejudged { None } else { last }, assessment.revision);
+                    let history = History { first_seen: at, introduced, closed: None, reopened: 0, rejudged };
+                    self.histories.insert(*id, history);
+                    changed.new.push(*id);
+                }
+            }
+        }
+        for id in was_open.difference(&is_open) {
+            if let Some(history) = self.histories.get_mut(id) {
+                history.closed = Some((assessment.revision, at));
+                history.rejudged = rejudged;
+                changed.closed.push(*id);
+            }
+        }
+        let undeclared_since = match (assessment.declared, before.and_then(|b| b.undeclared_since)) {
+            (true, _) => None,
+            (false, since) => Some(since.unwrap_or(at)),
+        };
+        self.services.insert(service, ServiceState { assessment, statement, undeclared_since });
+        changed
+    }
+
+    /// The finding of that id in its service's last assessment.
+    pub fn finding(&self, id: &FindingId) -> Option<(&ServiceState, &Finding)> {
+        self.services.values().find_map(|s| s.assessment.findings.iter().find(|f| f.id == *id).map(|f| (s, f)))
+    }
+
+    /// The changeset that decides about a finding of an intent: the latest that names it, unless a person has resumed the
+    /// intent since.
+    pub fn deciding(&self, intent: &IntentId, finding: &FindingId) -> Option<&Changeset> {
+        let resumed = self.resumed.get(intent).copied().unwrap_or(0);
+        let list = self.changesets.get(intent)?;
+        list.iter().enumerate().rev().map(|(i, c)| (i, &c.changeset)).find(|(_, c)| c.findings.contains(finding)).and_then(
+            |(i, c)| {
+                let overruled = i < resumed && changeset::blocks(c).is_some_and(|b| b.ends_with("by-person"));
+                (!overruled).then_some(c)
+            },
+        )
+    }
+
+    /// The intent's pull request that stands open or is about to, if there is one.
+    pub fn current(&self, intent: &IntentId) -> Option<&ChangesetFact> {
+        let live = |c: &&ChangesetFact| {
+            matches!(c.changeset.state, ChangesetState::Open | ChangesetState::Held(_) | ChangesetState::Merged(_))
+        };
+        self.changesets.get(intent)?.iter().rev().find(live)
+    }
+}
+
+fn violated(assessment: &Assessment) -> impl Iterator<Item = &Finding> {
+    assessment.findings.iter().filter(|f| f.outcome == Outcome::NotSatisfied)
+}

@@ -1,0 +1,125 @@
+//! Looking at a tree and sending up what was seen: blobs first, and the names of the objects that say it.
+
+use crate::Worker;
+use crate::cache::{AttemptCache, LocalCache};
+use ligase_domain::{Digest, FailureReason, RepoPath, SourceTree};
+use ligase_probe::{Look, Progress, link, look};
+use ligase_proto::convert::digest_bytes;
+use ligase_proto::v1;
+use ligase_queue::Heartbeat;
+use ligase_record::{encode_look, encode_observations};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+
+/// A declaration larger than this is not read: no person writes one.
+const DECLARATION_BYTES_MAX: u64 = 64 * 1024;
+/// Declarations of one repository that are sent back; a monorepo has hundreds, not thousands.
+const DECLARATIONS_MAX: usize = 2_000;
+/// Where forges look for owners, in their order.
+const CODEOWNERS: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS"];
+
+/// Why an attempt ended without a result.
+pub(crate) type Failed = (FailureReason, String);
+
+/// What was seen, as objects that the coordinator has.
+pub(crate) struct Sent {
+    pub(crate) root: Digest,
+    pub(crate) observations: Digest,
+    pub(crate) files_total: u64,
+    pub(crate) looked_at: u64,
+    pub(crate) from_cache: u64,
+}
+
+struct Seen {
+    objects: Vec<Vec<u8>>,
+    root: Vec<u8>,
+    observations: Vec<u8>,
+    look: Look,
+}
+
+struct Beat(Heartbeat);
+
+impl Progress for Beat {
+    fn looked(&self, _done: u64, _total: u64) {
+        self.0.beat();
+    }
+}
+
+/// Looks at a tree on a blocking thread and uploads what it showed.
+pub(crate) async fn look_and_send(
+    worker: &Worker,
+    local: &Arc<LocalCache>,
+    tree: Arc<dyn SourceTree>,
+    heartbeat: Heartbeat,
+) -> Result<Sent, Failed> {
+    let cache = AttemptCache { local: Arc::clone(local), fleet: worker.fleet(), runtime: Handle::current() };
+    let probes = Arc::clone(&worker.probes);
+    let beat = heartbeat.clone();
+    let seen = tokio::task::spawn_blocking(move || {
+        let look = look(&probes, tree.as_ref(), &cache, &Beat(beat));
+        let observations = encode_observations(&link(&probes, &look.files))?;
+        let encoded = encode_look(&look.files, &look.population, probes.digest(), &probes.packs())?;
+        let mut objects: Vec<Vec<u8>> = encoded.files.into_iter().map(|(_, bytes)| bytes).collect();
+        objects.extend(encoded.encoded.chunks);
+        Ok::<_, ligase_record::RecordError>(Seen { objects, root: encoded.encoded.root, observations, look })
+    })
+    .await
+    .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?
+    .map_err(|error| (FailureReason::OverBudget, error.to_string()))?;
+    heartbeat.beat();
+    let mut objects = worker.objects();
+    // The root names the chunks and the chunks name the files' objects, so it goes last.
+    objects.put(seen.objects).await.map_err(unreachable)?;
+    let named = objects.put(vec![seen.observations, seen.root]).await.map_err(unreachable)?;
+    heartbeat.beat();
+    let look = seen.look;
+    Ok(Sent {
+        root: named[1],
+        observations: named[0],
+        files_total: look.population.files_total,
+        looked_at: look.looked_at,
+        from_cache: look.from_cache,
+    })
+}
+
+/// Files named `dna.yaml`, as bytes: the worker knows no policy and parses nothing. CODEOWNERS beside them, if there is one.
+pub(crate) fn declarations(tree: &dyn SourceTree) -> (Vec<v1::DeclarationFile>, Vec<u8>) {
+    let Ok(entries) = tree.entries() else { return (Vec::new(), Vec::new()) };
+    let named = entries.iter().filter(|e| e.path.file_name() == b"dna.yaml").take(DECLARATIONS_MAX);
+    let files = named
+        .map(|entry| {
+            let read = tree.read(entry, DECLARATION_BYTES_MAX);
+            v1::DeclarationFile {
+                path: entry.path.to_string(),
+                unreadable: read.as_ref().err().map(ToString::to_string).unwrap_or_default(),
+                bytes: read.unwrap_or_default(),
+                blob: entry.oid.as_bytes().to_vec(),
+            }
+        })
+        .collect();
+    let owners = CODEOWNERS.iter().find_map(|name| {
+        let entry = entries.iter().find(|e| e.path == RepoPath::from(*name))?;
+        tree.read(entry, DECLARATION_BYTES_MAX).ok()
+    });
+    (files, owners.unwrap_or_default())
+}
+
+/// A coordinator that does not answer is tried again later.
+pub(crate) fn unreachable(status: tonic::Status) -> Failed {
+    (FailureReason::Unreachable, format!("{:?}: {}", status.code(), status.message()))
+}
+
+/// The attempt's part of a report.
+pub(crate) fn attempt(task: &v1::Task) -> v1::Attempt {
+    v1::Attempt { key: task.key.clone(), sweep: task.sweep.clone(), publication: task.publication }
+}
+
+/// A failure's message.
+pub(crate) fn failure((reason, detail): &Failed) -> v1::Failure {
+    v1::Failure { reason: reason.name().to_owned(), detail: detail.clone() }
+}
+
+/// The bytes of a digest's field.
+pub(crate) fn field(digest: &Digest) -> Vec<u8> {
+    digest_bytes(digest)
+}

@@ -1,0 +1,107 @@
+//! One probe task: lease, fetch, probe, upload, settle.
+//!
+//! The lease is held by the pull loop that calls [`run`]. "Already recorded?" is asked before anything is fetched. What
+//! cannot be looked at is reported as a terminal failure with its reason; only what another attempt can mend is given back.
+
+use crate::Worker;
+use crate::cache::LocalCache;
+use crate::look::{Failed, attempt, declarations, failure, field, look_and_send, unreachable};
+use ligase_domain::{FailureReason, Retry, SourceTree};
+use ligase_proto::{convert, v1};
+use ligase_queue::{Delivery, Heartbeat, MAX_DELIVER, Settle, backoff};
+use ligase_vcs::{Pinned, pin};
+use std::sync::Arc;
+
+/// Runs one attempt and says how it is to be settled.
+pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Delivery, heartbeat: Heartbeat) -> Settle {
+    let Some(v1::task::Work::Probe(task)) = delivery.task.work.clone() else {
+        return Settle::Term(FailureReason::Malformed.name().to_owned());
+    };
+    match recorded(worker, &delivery).await {
+        Ok(true) => return Settle::Ack,
+        Ok(false) => {}
+        Err(status) => return given_back(&delivery, &unreachable(status)),
+    }
+    let report = match look_at(worker, cache, &delivery, &task, heartbeat).await {
+        Ok(report) => report,
+        Err(failed) if may_be_mended(&delivery, &failed) => return given_back(&delivery, &failed),
+        Err(failed) => {
+            v1::ProbeReport { attempt: Some(attempt(&delivery.task)), failure: Some(failure(&failed)), ..Default::default() }
+        }
+    };
+    match worker.fleet().report_probe(report).await {
+        Ok(_) => Settle::Ack,
+        Err(status) => given_back(&delivery, &unreachable(status)),
+    }
+}
+
+async fn look_at(
+    worker: &Worker,
+    cache: &Arc<LocalCache>,
+    delivery: &Delivery,
+    task: &v1::ProbeTask,
+    heartbeat: Heartbeat,
+) -> Result<v1::ProbeReport, Failed> {
+    let malformed = |e: convert::WireError| (FailureReason::Malformed, e.to_string());
+    let wanted = convert::digest("probe_set", &task.probe_set).map_err(malformed)?;
+    if wanted != worker.probes.digest() {
+        return Err((FailureReason::Superseded, "this worker looks with another probe set".to_owned()));
+    }
+    let Pinned { tree, cloned, bytes_received } = fetch(worker, task.location.as_ref(), &task.revision, &task.ref_hint).await?;
+    heartbeat.beat();
+    let tree: Arc<dyn SourceTree> = Arc::new(tree);
+    let sent = look_and_send(worker, cache, Arc::clone(&tree), heartbeat).await?;
+    let (declarations, codeowners) = tokio::task::spawn_blocking(move || declarations(tree.as_ref()))
+        .await
+        .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?;
+    Ok(v1::ProbeReport {
+        attempt: Some(attempt(&delivery.task)),
+        failure: None,
+        root: field(&sent.root),
+        observations: field(&sent.observations),
+        declarations,
+        codeowners,
+        files_total: sent.files_total,
+        files_looked_at: sent.looked_at,
+        files_from_cache: sent.from_cache,
+        cloned,
+        bytes_received,
+    })
+}
+
+/// Has the revision at hand, fetched if it must be.
+pub(crate) async fn fetch(
+    worker: &Worker,
+    location: Option<&v1::Location>,
+    revision: &[u8],
+    ref_hint: &str,
+) -> Result<Pinned, Failed> {
+    let malformed = |e: convert::WireError| (FailureReason::Malformed, e.to_string());
+    let location = convert::location("location", location).map_err(malformed)?;
+    let revision = convert::oid("revision", revision).map_err(malformed)?;
+    let (hint, options) = (ref_hint.to_owned(), worker.config.pin.clone());
+    tokio::task::spawn_blocking(move || match &location {
+        convert::Location::Directory(path) => pin::directory(path, &revision),
+        convert::Location::Url(url) => pin::url(url, &revision, &hint, &options),
+    })
+    .await
+    .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?
+    .map_err(|error| (error.reason, error.detail))
+}
+
+/// Whether the task has a terminal record already.
+pub(crate) async fn recorded(worker: &Worker, delivery: &Delivery) -> Result<bool, tonic::Status> {
+    let asked = v1::RecordedRequest { kind: delivery.task.kind.clone(), key: delivery.task.key.clone() };
+    Ok(worker.fleet().recorded(asked).await?.into_inner().recorded)
+}
+
+/// Whether another attempt may succeed where this one failed.
+pub(crate) fn may_be_mended(delivery: &Delivery, (reason, _): &Failed) -> bool {
+    reason.retry() == Retry::Later && delivery.attempt < MAX_DELIVER
+}
+
+/// Gives an attempt back, to be tried again after a while.
+pub(crate) fn given_back(delivery: &Delivery, (reason, detail): &Failed) -> Settle {
+    tracing::warn!(task = %delivery.key, attempt = delivery.attempt, %reason, detail, "given back");
+    Settle::Nak(backoff(delivery.attempt))
+}
