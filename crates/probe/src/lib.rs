@@ -1,1 +1,26 @@
-//! Placeholder of the room.
+//! The eyes: a source tree in, observations out.
+//!
+//! Looking has two steps. `look` reads file by file, keyed by (blob, path class, pack), so that a file that anyone had
+//! before costs nothing; `link` is pure and joins what the files of one revision say of each other: routers that are
+//! included, dependencies that are defined elsewhere, variables, classes. Neither judges, neither knows a DNA, and nothing
+//! in a repository can make them hang, crash or read outside: every bound is a count (`budget`). Comments suppress nothing.
+//! This is the only room that names the syntax-tree libraries.
+//! Read `set.rs` (what shapes a result), `look.rs`, `link.rs`, then `python/mod.rs` and `terraform/mod.rs`.
+
+mod budget;
+mod class;
+mod link;
+mod look;
+mod parse;
+mod pattern;
+mod python;
+mod set;
+mod snippet;
+mod terraform;
+mod vocabulary;
+
+pub use budget::{BUDGETS_VERSION, MAX_FILE_BYTES, MAX_FILE_OBSERVATIONS, MAX_REVISION_OBSERVATIONS};
+pub use class::class_of;
+pub use link::link;
+pub use look::{Look, NoProgress, Progress, look, syntax_errors};
+pub use set::{ENGINE_VERSION, ProbeSet};

@@ -1,0 +1,87 @@
+//! What a path alone says of a file: which dialect reads it, and where it comes from. It is part of the cache key, so it
+//! never looks at content; markers inside a file are the business of `look.rs`. Next: `look.rs`.
+
+use ligase_domain::{Origin, PathClass, RepoPath};
+
+/// Folders of other people's code.
+const VENDORED: &[&str] = &[
+    "node_modules", "vendor", "vendored", "_vendor", "third_party", "third-party", "site-packages", ".venv", "venv", "virtualenv",
+    ".tox", ".nox", ".eggs", ".terraform", "bower_components",
+];
+/// Folders that a generator writes.
+const GENERATED: &[&str] = &["generated", "__generated__", "_generated", "autogen", "__pycache__"];
+/// Folders of tests and fixtures.
+const TEST: &[&str] = &["test", "tests", "testing", "__tests__", "fixtures", "testdata", "e2e", "integration_tests", "unit_tests", "testutils"];
+/// Folders of examples and documentation.
+const EXAMPLE: &[&str] = &[
+    "example", "examples", "sample", "samples", "demo", "demos", "doc", "docs", "docs_src", "tutorial", "tutorials", "notebooks",
+];
+/// Folders of database migrations.
+const MIGRATION: &[&str] = &["migrations", "alembic"];
+
+/// The dialect by the file's name, the origin by its folders and its name.
+pub fn class_of(path: &RepoPath) -> PathClass {
+    let lower = path.as_bytes().to_ascii_lowercase();
+    let text = String::from_utf8_lossy(&lower);
+    let (folders, name) = text.rsplit_once('/').unwrap_or(("", &text));
+    PathClass { dialect: dialect_of(name).to_owned(), origin: origin_of(folders, name) }
+}
+
+fn dialect_of(name: &str) -> &'static str {
+    match name {
+        _ if name.ends_with(".py") => "python",
+        _ if name.ends_with(".tf") || name.ends_with(".tf.json") || name.ends_with(".tfvars") => "terraform",
+        _ => "none",
+    }
+}
+
+fn origin_of(folders: &str, name: &str) -> Origin {
+    let within = |set: &[&str]| folders.split('/').any(|part| set.contains(&part));
+    let stem = name.split('.').next().unwrap_or(name);
+    if within(VENDORED) {
+        Origin::Vendored
+    } else if within(GENERATED) || stem.ends_with("_pb2") || stem.ends_with("_pb2_grpc") || name.contains(".generated.") {
+        Origin::Generated
+    } else if name.contains(".min.") {
+        Origin::Minified
+    } else if within(TEST) || stem.starts_with("test_") || stem.ends_with("_test") || name == "conftest.py" {
+        Origin::Test
+    } else if within(EXAMPLE) {
+        Origin::Example
+    } else if within(MIGRATION) {
+        Origin::Migration
+    } else {
+        Origin::Source
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_says_dialect_and_origin() {
+        let cases = [
+            ("app/main.py", "python/source"),
+            ("tests/test_main.py", "python/test"),
+            ("app/conftest.py", "python/test"),
+            ("app/login_test.py", "python/test"),
+            ("app/contest.py", "python/source"),
+            ("app/latest.py", "python/source"),
+            ("examples/app.py", "python/example"),
+            ("app/thing_pb2.py", "python/generated"),
+            ("venv/lib/python3/site-packages/x.py", "python/vendored"),
+            ("vendor/tests/x.py", "python/vendored"),
+            ("alembic/versions/1_init.py", "python/migration"),
+            ("infra/main.tf", "terraform/source"),
+            ("infra/prod.auto.tfvars", "terraform/source"),
+            ("infra/main.tf.json", "terraform/source"),
+            (".terraform/modules/x/main.tf", "terraform/vendored"),
+            ("web/app.min.js", "none/minified"),
+            ("README.md", "none/source"),
+        ];
+        for (path, class) in cases {
+            assert_eq!(class_of(&path.into()).to_string(), class, "{path}");
+        }
+    }
+}

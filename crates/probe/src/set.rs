@@ -1,0 +1,146 @@
+//! The probe set: every pack that looks, each with a digest over everything that shapes its results (probe files, kinds,
+//! vocabulary, budgets, engine). Equal digests mean that equal bytes are seen equally. It reads the catalog and judges
+//! nothing. Next: `look.rs`.
+
+use crate::budget::BUDGETS_VERSION;
+use crate::class::class_of;
+use crate::parse::Grammar;
+use crate::python::PythonPack;
+use crate::terraform::TerraformPack;
+use ligase_catalog::CatalogFile;
+use ligase_document::DocumentError;
+use ligase_domain::{Digest, Entry, EntryKind, FieldHasher, LookKey, Origin, PathClass, RepoPath};
+use std::collections::BTreeMap;
+
+/// Counts up whenever Rust code of this room sees the same bytes otherwise.
+pub const ENGINE_VERSION: u32 = 1;
+
+/// Everything that looks, ready to look.
+pub struct ProbeSet {
+    pub(crate) python: PythonPack,
+    pub(crate) terraform: TerraformPack,
+    packs: BTreeMap<String, Digest>,
+    digest: Digest,
+}
+
+impl ProbeSet {
+    /// Reads `kinds/`, `vocabulary/`, `probes/` and `stacks.yaml`; what it does not own it leaves alone.
+    pub fn load(files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
+        let (python, terraform) = (PythonPack::load(files), TerraformPack::load(files));
+        let (python, terraform) = match (python, terraform) {
+            (Ok(python), Ok(terraform)) => (python, terraform),
+            (python, terraform) => {
+                let errors = python.err().into_iter().chain(terraform.err()).flatten();
+                return Err(errors.collect());
+            }
+        };
+        let packs: BTreeMap<String, Digest> = [
+            ("python".to_owned(), pack_digest("python", files, &[])),
+            ("terraform".to_owned(), pack_digest("terraform", files, &terraform.digest_parts())),
+        ]
+        .into();
+        let mut hasher = FieldHasher::new("ligase.probe-set.v1");
+        for (name, pack) in &packs {
+            hasher = hasher.field(name).field(pack.as_bytes());
+        }
+        Ok(Self { python, terraform, packs, digest: hasher.finish() })
+    }
+
+    /// The digest of all packs.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The digest of each pack, by dialect.
+    pub fn packs(&self) -> BTreeMap<String, Digest> {
+        self.packs.clone()
+    }
+
+    /// What a path alone says of a file.
+    pub fn class_of(&self, path: &RepoPath) -> PathClass {
+        class_of(path)
+    }
+
+    /// The key of a file's observations; `None` where no pack looks at it (other dialects, other people's or generated
+    /// code, symbolic links).
+    pub fn key_of(&self, entry: &Entry) -> Option<LookKey> {
+        let class = class_of(&entry.path);
+        let pack = *self.packs.get(&class.dialect)?;
+        unread_reason(entry, &class).is_none().then_some(LookKey { blob: entry.oid, class, pack })
+    }
+}
+
+/// Why a file whose dialect a pack reads is not looked at, by its entry alone.
+pub(crate) fn unread_reason(entry: &Entry, class: &PathClass) -> Option<&'static str> {
+    match (entry.kind, class.origin) {
+        (EntryKind::Symlink, _) => Some("symlink"),
+        (EntryKind::Submodule, _) => Some("submodule"),
+        (_, Origin::Vendored) => Some("vendored"),
+        (_, Origin::Generated) => Some("generated"),
+        (_, Origin::Minified) => Some("minified"),
+        _ if entry.path.as_bytes().ends_with(b".json") => Some("json-syntax"),
+        _ => None,
+    }
+}
+
+/// The grammar of a dialect.
+pub(crate) fn grammar_of(dialect: &str) -> Option<Grammar> {
+    match dialect {
+        "python" => Some(Grammar::Python),
+        "terraform" => Some(Grammar::Hcl),
+        _ => None,
+    }
+}
+
+fn pack_digest(dialect: &str, files: &[CatalogFile], parts: &[u8]) -> Digest {
+    let own = format!("probes/{dialect}/");
+    let shapes = |p: &str| p.starts_with("kinds/") || p.starts_with("vocabulary/") || p == "stacks.yaml" || p.starts_with(&own);
+    let mut relevant: Vec<&CatalogFile> = files.iter().filter(|f| shapes(&f.path)).collect();
+    relevant.sort_by(|a, b| (&a.path, &a.bytes).cmp(&(&b.path, &b.bytes)));
+    let mut hasher = FieldHasher::new("ligase.pack.v1")
+        .field(dialect)
+        .number(u64::from(ENGINE_VERSION))
+        .number(u64::from(BUDGETS_VERSION))
+        .field(parts);
+    for file in relevant {
+        hasher = hasher.field(file.path.as_bytes()).field(&file.bytes);
+    }
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+
+    #[test]
+    fn a_pack_digest_changes_with_what_shapes_it_and_with_nothing_else() {
+        let shipped = ligase_catalog::shipped();
+        let base = ProbeSet::load(&shipped).unwrap_or_else(|e| panic!("{e:#?}"));
+        let mut reversed = shipped.clone();
+        reversed.reverse();
+        assert_eq!(ProbeSet::load(&reversed).ok().map(|s| s.digest()), Some(base.digest()));
+        let mut more = shipped.clone();
+        more.push(CatalogFile { path: Cow::Borrowed("constraints/x.yaml"), bytes: Cow::Borrowed(b"x") });
+        assert_eq!(ProbeSet::load(&more).ok().map(|s| s.digest()), Some(base.digest()));
+        let mut changed = shipped;
+        for file in &mut changed {
+            if file.path == "vocabulary/guards.yaml" {
+                file.bytes.to_mut().extend_from_slice(b"\n# another word\n");
+            }
+        }
+        assert_ne!(ProbeSet::load(&changed).ok().map(|s| s.packs()["python"]), Some(base.packs()["python"]));
+    }
+
+    #[test]
+    fn an_unreadable_vocabulary_is_refused_with_its_place() {
+        let mut files = ligase_catalog::shipped();
+        for file in &mut files {
+            if file.path == "vocabulary/sanitizers.yaml" {
+                file.bytes = Cow::Borrowed(b"apiVersion: ligase.dev/v1\nkind: Sanitizers\nmetadata: { id: s }\nspec:\n  sanitisers: [mask]\n");
+            }
+        }
+        let errors = ProbeSet::load(&files).err().unwrap_or_default();
+        assert_eq!((errors.len(), errors[0].line), (1, 5), "{errors:?}");
+    }
+}

@@ -1,0 +1,421 @@
+//! Files into folders, folders into instances: a folder is a module, a module that is called from the same repository is
+//! one instance for each caller, and what nobody calls is a root. Bounded in depth and number, cycles are cut and said.
+//! Evaluates nothing; `eval.rs` does.
+
+use super::expr::Expr;
+use ligase_domain::{LookedFile, Origin, RepoPath, Seen, Span};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Modules within modules; real ones nest four deep.
+const DEPTH: usize = 12;
+/// Instances of a revision. A module that calls another twice, and so on, doubles with each level.
+const INSTANCES: usize = 4_000;
+
+/// A block of a file with its settings.
+pub(super) struct Block<'a> {
+    pub(super) file: usize,
+    pub(super) seen: &'a Seen,
+    /// The first label: a resource's type, a provider's or a module's name.
+    pub(super) of: &'a str,
+    /// The second label: a resource's name.
+    pub(super) name: &'a str,
+    /// By path with indices: `root_block_device[0].encrypted`.
+    pub(super) settings: BTreeMap<&'a str, Expr>,
+    /// Nested blocks, by path with indices.
+    pub(super) blocks: BTreeSet<&'a str>,
+    /// Paths of nested blocks that an expression generates.
+    pub(super) dynamic: BTreeSet<&'a str>,
+    /// False when not all of it is known: broken, too large, or overridden by another file.
+    pub(super) whole: bool,
+    anchors: BTreeMap<&'a str, Span>,
+}
+
+impl Block<'_> {
+    pub(super) fn anchor(&self, name: &str) -> Option<Span> {
+        self.anchors.get(name).copied()
+    }
+
+    /// `aws_db_instance.records`.
+    pub(super) fn address(&self) -> String {
+        format!("{}.{}", self.of, self.name)
+    }
+}
+
+/// A name's value and the file that says it.
+pub(super) struct Bound {
+    pub(super) file: usize,
+    /// `None`: declared without a value.
+    pub(super) value: Option<Expr>,
+}
+
+/// A call of another module.
+pub(super) struct Call<'a> {
+    pub(super) block: Block<'a>,
+    pub(super) arguments: BTreeMap<&'a str, Bound>,
+    /// The folder that it names, when that is in this repository.
+    pub(super) folder: Option<usize>,
+}
+
+/// One folder of Terraform files.
+#[derive(Default)]
+pub(super) struct Folder<'a> {
+    pub(super) path: Vec<u8>,
+    pub(super) resources: Vec<Block<'a>>,
+    pub(super) providers: Vec<Block<'a>>,
+    pub(super) terraform: Vec<Block<'a>>,
+    pub(super) calls: BTreeMap<&'a str, Call<'a>>,
+    pub(super) variables: BTreeMap<&'a str, Bound>,
+    pub(super) locals: BTreeMap<&'a str, Bound>,
+    pub(super) outputs: BTreeMap<&'a str, Bound>,
+    /// What Terraform itself reads for a root: `terraform.tfvars`, then `*.auto.tfvars` by name; the last wins.
+    pub(super) tfvars: BTreeMap<&'a str, Bound>,
+    /// What somebody may pass by `-var-file`: every value that any such file gives.
+    pub(super) elsewhere: BTreeMap<&'a str, Vec<Bound>>,
+    /// Parts of files that could not be read.
+    pub(super) broken: Vec<(usize, &'a Seen)>,
+    /// A file of it runs in production, as its path says.
+    source: bool,
+}
+
+impl Folder<'_> {
+    fn is_module(&self) -> bool {
+        !(self.resources.is_empty()
+            && self.providers.is_empty()
+            && self.calls.is_empty()
+            && self.variables.is_empty()
+            && self.locals.is_empty()
+            && self.outputs.is_empty()
+            && self.broken.is_empty())
+    }
+}
+
+/// A folder as one caller sees it.
+pub(super) struct Instance {
+    pub(super) folder: usize,
+    /// `module.records.`, or nothing for a root.
+    pub(super) prefix: String,
+    /// The caller and the name of the call.
+    pub(super) caller: Option<(usize, String)>,
+    /// By name of the call.
+    pub(super) children: BTreeMap<String, usize>,
+    /// The root that it hangs from.
+    pub(super) root: usize,
+    depth: usize,
+}
+
+/// Why a call has no instance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unfollowed {
+    /// The module is not in this repository.
+    Elsewhere,
+    /// It calls itself, nests too deep, or there are too many.
+    Bounded,
+}
+
+/// All folders and instances of a revision.
+pub(super) struct Scope<'a> {
+    pub(super) files: &'a [&'a LookedFile],
+    pub(super) folders: Vec<Folder<'a>>,
+    pub(super) instances: Vec<Instance>,
+    /// Calls that lead nowhere: the instance and the call's name.
+    pub(super) unfollowed: Vec<(usize, String, Unfollowed)>,
+}
+
+fn folder_of(path: &RepoPath) -> &[u8] {
+    let bytes = path.as_bytes();
+    bytes.iter().rposition(|b| *b == b'/').map_or(&[], |n| &bytes[..n])
+}
+
+fn texts<'a>(seen: &'a Seen, name: &str) -> impl Iterator<Item = &'a str> {
+    seen.attributes.get(name).and_then(|v| v.as_list()).unwrap_or_default().iter().filter_map(|v| v.as_text())
+}
+
+fn text<'a>(seen: &'a Seen, name: &str) -> &'a str {
+    seen.attributes.get(name).and_then(|v| v.as_text()).unwrap_or_default()
+}
+
+fn block<'a>(file: usize, seen: &'a Seen, more: &[&'a Seen]) -> Block<'a> {
+    let (first, second) = if seen.kind == "tf-resource" { ("type", "name") } else { ("name", "") };
+    let mut out = Block {
+        file,
+        seen,
+        of: text(seen, first),
+        name: text(seen, second),
+        settings: BTreeMap::new(),
+        blocks: BTreeSet::new(),
+        dynamic: BTreeSet::new(),
+        whole: seen.attributes.get("whole").and_then(|v| v.as_bool()).unwrap_or(false),
+        anchors: BTreeMap::new(),
+    };
+    for part in std::iter::once(&seen).chain(more) {
+        let settings = part.attributes.get("settings").and_then(|v| v.as_map());
+        out.settings.extend(settings.into_iter().flatten().map(|(k, v)| (k.as_str(), Expr::of_value(v))));
+        out.blocks.extend(texts(part, "blocks"));
+        out.dynamic.extend(texts(part, "dynamic"));
+        out.anchors.extend(part.anchors.iter().map(|(k, v)| (k.as_str(), *v)));
+    }
+    out
+}
+
+fn bound(file: usize, seen: &Seen) -> Bound {
+    Bound { file, value: seen.attributes.get("value").map(Expr::of_value) }
+}
+
+/// What reads a tfvars file.
+enum VarFile {
+    Terraform,
+    Hand,
+}
+
+fn var_file(name: &[u8]) -> Option<VarFile> {
+    let automatic = name == b"terraform.tfvars" || name.ends_with(b".auto.tfvars");
+    match name.ends_with(b".tfvars") {
+        false => None,
+        true if automatic => Some(VarFile::Terraform),
+        true => Some(VarFile::Hand),
+    }
+}
+
+fn is_override(name: &[u8]) -> bool {
+    name == b"override.tf" || name.ends_with(b"_override.tf")
+}
+
+impl<'a> Scope<'a> {
+    /// From the files of a revision, whatever their order.
+    pub(super) fn new(files: &'a [&'a LookedFile]) -> Self {
+        let mut scope = Self { files, folders: Vec::new(), instances: Vec::new(), unfollowed: Vec::new() };
+        let mut order: Vec<usize> = (0..files.len()).collect();
+        order.sort_by(|a, b| files[*a].path.cmp(&files[*b].path));
+        let mut by_path: BTreeMap<&[u8], usize> = BTreeMap::new();
+        for file in order.iter().copied().filter(|f| var_file(files[*f].path.file_name()).is_none()) {
+            let path = folder_of(&files[file].path);
+            let at = *by_path.entry(path).or_insert_with(|| {
+                scope.folders.push(Folder { path: path.to_vec(), ..Folder::default() });
+                scope.folders.len() - 1
+            });
+            scope.folders[at].read(file, files[file]);
+        }
+        scope.folders.iter_mut().for_each(Folder::settle_overrides);
+        for file in order {
+            scope.read_var_file(file, &by_path);
+        }
+        scope.resolve_calls(&by_path);
+        scope.instantiate();
+        scope
+    }
+
+    /// A tfvars file belongs to its folder, or to the nearest one above that is a module.
+    fn read_var_file(&mut self, file: usize, by_path: &BTreeMap<&[u8], usize>) {
+        let looked = self.files[file];
+        let Some(how) = var_file(looked.path.file_name()) else { return };
+        let own = folder_of(&looked.path);
+        let mut path = own;
+        let folder = loop {
+            match by_path.get(path) {
+                Some(at) if self.folders[*at].is_module() => break *at,
+                _ if path.is_empty() => return,
+                _ => path = path.iter().rposition(|b| *b == b'/').map_or(&[], |n| &path[..n]),
+            }
+        };
+        let automatic = matches!(how, VarFile::Terraform) && path == own;
+        // Files come sorted, and `terraform.tfvars` gives way to every `*.auto.tfvars`.
+        let first = looked.path.file_name() == b"terraform.tfvars";
+        let folder = &mut self.folders[folder];
+        for seen in looked.observations.seen.iter().filter(|s| s.kind == "tf-assignment") {
+            let name = text(seen, "name");
+            if !automatic {
+                folder.elsewhere.entry(name).or_default().push(bound(file, seen));
+            } else if !(first && folder.tfvars.contains_key(name)) {
+                folder.tfvars.insert(name, bound(file, seen));
+            }
+        }
+    }
+
+    fn resolve_calls(&mut self, by_path: &BTreeMap<&[u8], usize>) {
+        for folder in &mut self.folders {
+            let path = folder.path.clone();
+            for call in folder.calls.values_mut() {
+                let Some(Expr::Text(source)) = call.block.settings.get("source") else { continue };
+                call.folder = join(&path, source).and_then(|p| by_path.get(p.as_slice()).copied());
+            }
+        }
+        let modules: Vec<bool> = self.folders.iter().map(Folder::is_module).collect();
+        for call in self.folders.iter_mut().flat_map(|f| f.calls.values_mut()) {
+            call.folder = call.folder.filter(|f| modules[*f]);
+        }
+    }
+
+    /// An example that calls the module which it explains says nothing of how the module is run.
+    fn counts(&self, caller: usize, callee: usize) -> bool {
+        self.folders[caller].source || !self.folders[callee].source
+    }
+
+    fn instantiate(&mut self) {
+        let mut called = BTreeSet::new();
+        for (at, folder) in self.folders.iter().enumerate() {
+            let callees = folder.calls.values().filter_map(|c| c.folder);
+            called.extend(callees.filter(|c| *c != at && self.counts(at, *c)));
+        }
+        let roots: Vec<usize> = (0..self.folders.len()).filter(|f| !called.contains(f)).collect();
+        let mut reached: BTreeSet<usize> = BTreeSet::new();
+        for root in roots.into_iter().chain(0..self.folders.len()) {
+            // The second half of the chain: folders that only call each other have no root, the first one is taken.
+            if self.folders[root].is_module() && !reached.contains(&root) {
+                self.tree(root, &mut reached);
+            }
+        }
+    }
+
+    fn tree(&mut self, root: usize, reached: &mut BTreeSet<usize>) {
+        let at = self.instances.len();
+        self.instances.push(Instance {
+            folder: root,
+            prefix: String::new(),
+            caller: None,
+            children: BTreeMap::new(),
+            root: at,
+            depth: 0,
+        });
+        let mut next = at;
+        while next < self.instances.len() {
+            let (folder, depth) = (self.instances[next].folder, self.instances[next].depth);
+            reached.insert(folder);
+            let calls: Vec<(String, Option<usize>)> =
+                self.folders[folder].calls.iter().map(|(n, c)| ((*n).to_owned(), c.folder)).collect();
+            for (name, callee) in calls {
+                let Some(callee) = callee else {
+                    self.unfollowed.push((next, name, Unfollowed::Elsewhere));
+                    continue;
+                };
+                if !self.counts(folder, callee) {
+                    continue;
+                }
+                if depth == DEPTH || self.instances.len() >= INSTANCES || self.is_within(next, callee) {
+                    self.unfollowed.push((next, name, Unfollowed::Bounded));
+                    continue;
+                }
+                let child = self.instances.len();
+                self.instances[next].children.insert(name.clone(), child);
+                self.instances.push(Instance {
+                    folder: callee,
+                    prefix: format!("{}module.{name}.", self.instances[next].prefix),
+                    caller: Some((next, name)),
+                    children: BTreeMap::new(),
+                    root: at,
+                    depth: depth + 1,
+                });
+            }
+            next += 1;
+        }
+    }
+
+    /// Whether an instance, or one that it hangs from, is of a folder.
+    fn is_within(&self, instance: usize, folder: usize) -> bool {
+        let mut at = Some(instance);
+        while let Some(here) = at {
+            if self.instances[here].folder == folder {
+                return true;
+            }
+            at = self.instances[here].caller.as_ref().map(|(c, _)| *c);
+        }
+        false
+    }
+
+    pub(super) fn folder(&self, instance: usize) -> &Folder<'a> {
+        &self.folders[self.instances[instance].folder]
+    }
+
+    /// The call that made an instance, and its caller.
+    pub(super) fn call(&self, instance: usize) -> Option<(usize, &Call<'a>)> {
+        let (caller, name) = self.instances[instance].caller.as_ref()?;
+        self.folder(*caller).calls.get(name.as_str()).map(|c| (*caller, c))
+    }
+}
+
+impl<'a> Folder<'a> {
+    fn read(&mut self, file: usize, looked: &'a LookedFile) {
+        self.source |= looked.key.class.origin == Origin::Source;
+        let seen = &looked.observations.seen;
+        let mut more: BTreeMap<i64, Vec<&'a Seen>> = BTreeMap::new();
+        for part in seen.iter().filter(|s| s.kind == "tf-more") {
+            let of = part.attributes.get("of").and_then(|v| v.as_int()).unwrap_or(-1);
+            more.entry(of).or_default().push(part);
+        }
+        let make = |s: &'a Seen| block(file, s, more.get(&i64::from(s.span.start)).map_or(&[], Vec::as_slice));
+        // A module's arguments follow its block in the file, so the calls are there before them.
+        for s in seen {
+            match s.kind.as_str() {
+                "tf-resource" => self.resources.push(make(s)),
+                "tf-provider" => self.providers.push(make(s)),
+                "tf-terraform" => self.terraform.push(make(s)),
+                "tf-module" => {
+                    let call = Call { block: make(s), arguments: BTreeMap::new(), folder: None };
+                    self.calls.insert(text(s, "name"), call);
+                }
+                "tf-argument" => {
+                    if let Some(call) = self.calls.get_mut(text(s, "module")) {
+                        call.arguments.insert(text(s, "name"), bound(file, s));
+                    }
+                }
+                "tf-variable" => drop(self.variables.insert(text(s, "name"), bound(file, s))),
+                "tf-local" => drop(self.locals.insert(text(s, "name"), bound(file, s))),
+                "tf-output" => drop(self.outputs.insert(text(s, "name"), bound(file, s))),
+                "tf-broken" => self.broken.push((file, s)),
+                _ => {}
+            }
+        }
+        if is_override(looked.path.file_name()) {
+            self.resources.iter_mut().filter(|r| r.file == file).for_each(|r| r.whole = false);
+        }
+    }
+
+    /// What an override file says of a resource is merged by Terraform; here the resource is then not known as a whole,
+    /// and stands once.
+    fn settle_overrides(&mut self) {
+        let mut at: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+        let mut kept: Vec<Block<'a>> = Vec::new();
+        for resource in std::mem::take(&mut self.resources) {
+            match at.get(&(resource.of, resource.name)) {
+                Some(first) => kept[*first].whole = false,
+                None => {
+                    at.insert((resource.of, resource.name), kept.len());
+                    kept.push(resource);
+                }
+            }
+        }
+        self.resources = kept;
+    }
+}
+
+/// A module's folder from the caller's folder and a source that begins with `./` or `../`; `None` for anything else, and
+/// for what leaves the repository.
+fn join(folder: &[u8], source: &str) -> Option<Vec<u8>> {
+    if !(source.starts_with("./") || source.starts_with("../") || source == "." || source == "..") {
+        return None;
+    }
+    let mut parts: Vec<&[u8]> = folder.split(|b| *b == b'/').filter(|p| !p.is_empty()).collect();
+    for part in source.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part.as_bytes()),
+        }
+    }
+    Some(parts.join(&b'/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_is_found_by_its_path_and_never_outside() {
+        let joined = |folder: &str, source: &str| join(folder.as_bytes(), source).map(|p| String::from_utf8(p).unwrap());
+        assert_eq!(joined("", "./modules/db").as_deref(), Some("modules/db"));
+        assert_eq!(joined("envs/prod", "../../modules/db/").as_deref(), Some("modules/db"));
+        assert_eq!(joined("envs/prod", "../..").as_deref(), Some(""));
+        assert_eq!(joined("envs", "../../up"), None);
+        assert_eq!(joined("envs", "terraform-aws-modules/rds/aws"), None);
+        assert_eq!(joined("envs", "git::https://example.org/x.git"), None);
+    }
+}

@@ -1,0 +1,287 @@
+//! The form of the vocabulary's documents. Only form: what the lists mean is said in `mod.rs`, `classify.rs` and `python/`.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+macro_rules! documents {
+    ($($(#[doc = $doc:literal])* $name:ident($spec:ty);)*) => {$(
+        $(#[doc = $doc])*
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct $name {
+            #[serde(rename = "apiVersion")]
+            _api_version: String,
+            #[serde(rename = "kind")]
+            _kind: String,
+            #[allow(dead_code)]
+            pub(crate) metadata: Metadata,
+            pub(crate) spec: $spec,
+        }
+    )*};
+}
+
+documents! {
+    /// `vocabulary/data-classes.yaml`.
+    DataClasses(DataClassesSpec);
+    /// `vocabulary/log-sinks.yaml`.
+    LogSinks(LogSinksSpec);
+    /// `vocabulary/sanitizers.yaml`.
+    Sanitizers(SanitizersSpec);
+    /// `vocabulary/guards.yaml`.
+    Guards(GuardsSpec);
+    /// `vocabulary/endpoint-roles.yaml`.
+    EndpointRoles(EndpointRolesSpec);
+    /// `stacks.yaml`.
+    Stacks(StacksSpec);
+    /// `kinds/<kind>.yaml`, of which only the id is read here; `policy` reads the rest.
+    KindDocument(serde::de::IgnoredAny);
+}
+
+/// What names a document.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metadata {
+    pub(crate) id: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct DataClassesSpec {
+    pub(crate) owners: BTreeMap<String, Vec<String>>,
+    pub(crate) terms: Vec<Term>,
+    pub(crate) types: Vec<TypeTerm>,
+    pub(crate) exclude: Exclude,
+    pub(crate) plain_types: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Term {
+    pub(crate) class: String,
+    pub(crate) confidence: i64,
+    pub(crate) needs: Option<String>,
+    pub(crate) words: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TypeTerm {
+    pub(crate) names: Vec<String>,
+    pub(crate) class: String,
+    pub(crate) confidence: i64,
+    #[serde(default)]
+    pub(crate) masked: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Exclude {
+    pub(crate) last: Vec<String>,
+    pub(crate) first: Vec<String>,
+    pub(crate) phrases: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct LogSinksSpec {
+    pub(crate) loggers: Vec<LoggerStack>,
+    pub(crate) names: Vec<String>,
+    pub(crate) levels: BTreeMap<String, String>,
+    pub(crate) context_methods: Vec<String>,
+    pub(crate) chain_methods: Vec<String>,
+    pub(crate) argument_names_ignored: Vec<String>,
+    pub(crate) functions: Vec<SinkFunctions>,
+    pub(crate) methods: Vec<SinkMethods>,
+    pub(crate) opaque: Opaque,
+    pub(crate) exceptions: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LoggerStack {
+    pub(crate) stack: String,
+    pub(crate) symbols: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SinkFunctions {
+    pub(crate) sink: String,
+    pub(crate) stack: String,
+    pub(crate) level: Option<String>,
+    pub(crate) symbols: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SinkMethods {
+    pub(crate) sink: String,
+    pub(crate) stack: String,
+    pub(crate) level: Option<String>,
+    pub(crate) receivers: Vec<String>,
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Opaque {
+    pub(crate) names: Vec<String>,
+    pub(crate) attributes: Vec<String>,
+    pub(crate) attribute_owners: Vec<String>,
+    pub(crate) calls: Vec<String>,
+    pub(crate) methods: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct SanitizersSpec {
+    pub(crate) sanitizers: Vec<String>,
+    pub(crate) hashes: Hashes,
+    pub(crate) neutral: Vec<String>,
+    pub(crate) pass_through: PassThrough,
+    pub(crate) neutral_attributes: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct Hashes {
+    pub(crate) words: Vec<String>,
+    pub(crate) accepted_for: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PassThrough {
+    pub(crate) functions: Vec<String>,
+    pub(crate) methods: Vec<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct GuardsSpec {
+    pub(crate) schemes: Vec<String>,
+    pub(crate) known: Vec<Known>,
+    pub(crate) verifiers: Vec<String>,
+    pub(crate) credential_parameters: Vec<String>,
+    pub(crate) credential_attributes: Vec<String>,
+    pub(crate) optional_when: Vec<OptionalWhen>,
+    pub(crate) refusals: BTreeMap<String, String>,
+    pub(crate) exceptions: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Known {
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) optional: bool,
+    pub(crate) symbols: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OptionalWhen {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EndpointRolesSpec {
+    pub(crate) before: String,
+    pub(crate) roles: Vec<Role>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Role {
+    pub(crate) role: String,
+    pub(crate) methods: Vec<String>,
+    pub(crate) path: String,
+    #[serde(default)]
+    pub(crate) parameters: bool,
+    #[serde(default)]
+    pub(crate) exact: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StacksSpec {
+    pub(crate) stacks: Vec<Stack>,
+}
+
+/// A framework or library: how it is recognised and whether its subjects are modelled.
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Stack {
+    pub(crate) name: String,
+    pub(crate) language: String,
+    pub(crate) modelled: bool,
+    #[serde(default)]
+    pub(crate) imports: Vec<String>,
+    #[serde(default)]
+    pub(crate) applications: Vec<String>,
+    #[serde(default)]
+    pub(crate) routers: Vec<String>,
+    /// Terraform providers that make it; read by the Terraform pack.
+    #[serde(default, rename = "providers")]
+    pub(crate) _providers: Vec<String>,
+}
+
+macro_rules! merge_lists {
+    ($spec:ident: $($list:ident),*) => {
+        impl $spec {
+            /// Adds another document's lists to this one's.
+            pub(crate) fn merge(&mut self, other: Self) {
+                $(self.$list.extend(other.$list);)*
+            }
+        }
+    };
+}
+
+merge_lists!(GuardsSpec: schemes, known, verifiers, credential_parameters, credential_attributes, optional_when, refusals, exceptions);
+
+impl DataClassesSpec {
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (owner, words) in other.owners {
+            self.owners.entry(owner).or_default().extend(words);
+        }
+        self.terms.extend(other.terms);
+        self.types.extend(other.types);
+        self.exclude.last.extend(other.exclude.last);
+        self.exclude.first.extend(other.exclude.first);
+        self.exclude.phrases.extend(other.exclude.phrases);
+        self.plain_types.extend(other.plain_types);
+    }
+}
+
+impl LogSinksSpec {
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.loggers.extend(other.loggers);
+        self.names.extend(other.names);
+        self.levels.extend(other.levels);
+        self.context_methods.extend(other.context_methods);
+        self.chain_methods.extend(other.chain_methods);
+        self.argument_names_ignored.extend(other.argument_names_ignored);
+        self.functions.extend(other.functions);
+        self.methods.extend(other.methods);
+        self.opaque.names.extend(other.opaque.names);
+        self.opaque.attributes.extend(other.opaque.attributes);
+        self.opaque.attribute_owners.extend(other.opaque.attribute_owners);
+        self.opaque.calls.extend(other.opaque.calls);
+        self.opaque.methods.extend(other.opaque.methods);
+        self.exceptions.extend(other.exceptions);
+    }
+}
+
+impl SanitizersSpec {
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.sanitizers.extend(other.sanitizers);
+        self.hashes.words.extend(other.hashes.words);
+        self.hashes.accepted_for.extend(other.hashes.accepted_for);
+        self.neutral.extend(other.neutral);
+        self.pass_through.functions.extend(other.pass_through.functions);
+        self.pass_through.methods.extend(other.pass_through.methods);
+        self.neutral_attributes.extend(other.neutral_attributes);
+    }
+}
