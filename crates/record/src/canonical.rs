@@ -1,0 +1,323 @@
+//! Canonical JSON (RFC 8785) of domain values: one value has exactly one text, and only that text is read back.
+//!
+//! The reader accepts exactly what the writer writes: no white space, keys in UTF-16 order and each once, the shortest
+//! escapes, no floats, no null, integers that every JSON reader agrees on. So a digest of bytes is a digest of meaning.
+//! Both are bounded in size, depth and number of values; nothing here recurses deeper than [`MAX_DEPTH`].
+//! Refuses to know what the members mean; read `fields.rs` next.
+
+use crate::RecordError;
+use crate::error::{CANONICAL, LIMIT};
+use ligase_domain::Value;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+/// Lists and maps nest at most this deep: no record of ours nests deeper than twenty, and a stack holds it easily.
+pub const MAX_DEPTH: usize = 64;
+/// The largest integer that every JSON reader agrees on (I-JSON, RFC 7493 section 2.2), and minus it the smallest.
+pub const MAX_INT: i64 = (1 << 53) - 1;
+/// A text holds at most this many values. 100,000 observations of 60 values each are six million.
+pub const MAX_VALUES: usize = 8_000_000;
+/// The size of a value in canonical form when no record type says otherwise.
+pub const MAX_BYTES: usize = 16 << 20;
+
+/// The canonical bytes of a value; refuses integers beyond ±[`MAX_INT`] and what exceeds the bounds.
+pub fn canonical(value: &Value) -> Result<Vec<u8>, RecordError> {
+    write(value, "json", MAX_BYTES)
+}
+
+/// The value of canonical bytes; refuses every other text, also when it is JSON.
+pub fn from_canonical(bytes: &[u8]) -> Result<Value, RecordError> {
+    read(bytes, "json", MAX_BYTES)
+}
+
+/// Writes a record's value within its type's bound.
+pub(crate) fn write(value: &Value, record: &str, max_bytes: usize) -> Result<Vec<u8>, RecordError> {
+    let mut writer = Writer { out: Vec::with_capacity(256), values: 0, max_bytes };
+    writer.value(value, 0).map_err(|Refused { expected, found }| {
+        RecordError::new(LIMIT, record, format!("byte {}", writer.out.len()), expected, found)
+    })?;
+    Ok(writer.out)
+}
+
+/// Reads a record's value within its type's bound.
+pub(crate) fn read(bytes: &[u8], record: &str, max_bytes: usize) -> Result<Value, RecordError> {
+    let refused = |code, at: usize, expected: &str, found: String| {
+        RecordError::new(code, record, format!("byte {at}"), expected, found)
+    };
+    if bytes.len() > max_bytes {
+        return Err(refused(LIMIT, max_bytes, &format!("at most {max_bytes} bytes"), format!("{} bytes", bytes.len())));
+    }
+    let text = std::str::from_utf8(bytes)
+        .map_err(|e| refused(CANONICAL, e.valid_up_to(), "UTF-8", "other bytes".to_owned()))?;
+    let mut reader = Reader { text, at: 0, values: 0 };
+    let outcome =
+        reader.value(0).and_then(|value| if reader.at == text.len() { Ok(value) } else { reader.fail("the end") });
+    outcome.map_err(|(code, expected)| {
+        let found = text.get(reader.at..).and_then(|rest| rest.chars().next());
+        refused(code, reader.at, expected, found.map_or_else(|| "the end".to_owned(), |c| format!("{c:?}")))
+    })
+}
+
+/// The order of member names in RFC 8785: by UTF-16 code units, which differs from code points above U+FFFF.
+fn name_order(a: &str, b: &str) -> Ordering {
+    if a.bytes().chain(b.bytes()).all(|b| b < 0xee) { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+}
+
+struct Refused {
+    expected: String,
+    found: String,
+}
+
+struct Writer {
+    out: Vec<u8>,
+    values: usize,
+    max_bytes: usize,
+}
+
+impl Writer {
+    fn value(&mut self, value: &Value, depth: usize) -> Result<(), Refused> {
+        self.values += 1;
+        let refuse = |expected: String, found: String| Err(Refused { expected, found });
+        if self.values > MAX_VALUES {
+            return refuse(format!("at most {MAX_VALUES} values"), "more".to_owned());
+        }
+        if self.out.len() > self.max_bytes {
+            return refuse(format!("at most {} bytes", self.max_bytes), "more".to_owned());
+        }
+        if depth >= MAX_DEPTH && matches!(value, Value::List(_) | Value::Map(_)) {
+            return refuse(format!("at most {MAX_DEPTH} levels"), "more".to_owned());
+        }
+        match value {
+            Value::Bool(true) => self.out.extend_from_slice(b"true"),
+            Value::Bool(false) => self.out.extend_from_slice(b"false"),
+            Value::Int(i) if i.unsigned_abs() > MAX_INT.unsigned_abs() => {
+                return refuse(format!("an integer within ±{MAX_INT}"), i.to_string());
+            }
+            Value::Int(i) => self.out.extend_from_slice(i.to_string().as_bytes()),
+            Value::Text(text) => self.text(text),
+            Value::List(list) => self.list(list, depth)?,
+            Value::Map(map) => self.map(map, depth)?,
+        }
+        if self.out.len() > self.max_bytes {
+            return refuse(format!("at most {} bytes", self.max_bytes), "more".to_owned());
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, list: &[Value], depth: usize) -> Result<(), Refused> {
+        self.out.push(b'[');
+        for (i, item) in list.iter().enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            self.value(item, depth + 1)?;
+        }
+        self.out.push(b']');
+        Ok(())
+    }
+
+    fn map(&mut self, map: &BTreeMap<String, Value>, depth: usize) -> Result<(), Refused> {
+        let mut members: Vec<_> = map.iter().collect();
+        members.sort_by(|a, b| name_order(a.0, b.0));
+        self.out.push(b'{');
+        for (i, (name, item)) in members.into_iter().enumerate() {
+            if i > 0 {
+                self.out.push(b',');
+            }
+            self.text(name);
+            self.out.push(b':');
+            self.value(item, depth + 1)?;
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) {
+        self.out.push(b'"');
+        for &b in text.as_bytes() {
+            match short_escape(b) {
+                Some(letter) => self.out.extend_from_slice(&[b'\\', letter]),
+                None if b < 0x20 => self.out.extend_from_slice(format!("\\u{b:04x}").as_bytes()),
+                None => self.out.push(b),
+            }
+        }
+        self.out.push(b'"');
+    }
+}
+
+/// The letter after `\` for the bytes that have a short escape.
+const fn short_escape(b: u8) -> Option<u8> {
+    match b {
+        b'"' | b'\\' => Some(b),
+        0x08 => Some(b'b'),
+        b'\t' => Some(b't'),
+        b'\n' => Some(b'n'),
+        0x0c => Some(b'f'),
+        b'\r' => Some(b'r'),
+        _ => None,
+    }
+}
+
+/// What the reader says of a text it refuses: the code, and what it expected at `at`.
+type Expected = (&'static str, &'static str);
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    values: usize,
+}
+
+impl Reader<'_> {
+    fn fail<T>(&self, expected: &'static str) -> Result<T, Expected> {
+        Err((CANONICAL, expected))
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn eat(&mut self, b: u8) -> bool {
+        let found = self.peek() == Some(b);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn word(&mut self, word: &str, value: bool) -> Result<Value, Expected> {
+        if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            Ok(Value::Bool(value))
+        } else {
+            self.fail("true or false")
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value, Expected> {
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err((LIMIT, "at most 8,000,000 values"));
+        }
+        match self.peek() {
+            Some(b'{' | b'[') if depth >= MAX_DEPTH => Err((LIMIT, "at most 64 levels")),
+            Some(b'{') => self.map(depth),
+            Some(b'[') => self.list(depth),
+            Some(b'"') => self.string().map(Value::Text),
+            Some(b't') => self.word("true", true),
+            Some(b'f') => self.word("false", false),
+            Some(b'-' | b'0'..=b'9') => self.int(),
+            _ => self.fail("a value (object, list, text, integer, true or false)"),
+        }
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Value, Expected> {
+        self.at += 1;
+        let mut list = Vec::new();
+        if self.eat(b']') {
+            return Ok(Value::List(list));
+        }
+        loop {
+            list.push(self.value(depth + 1)?);
+            if self.eat(b']') {
+                return Ok(Value::List(list));
+            }
+            if !self.eat(b',') {
+                return self.fail("',' or ']'");
+            }
+        }
+    }
+
+    fn map(&mut self, depth: usize) -> Result<Value, Expected> {
+        self.at += 1;
+        let mut map = BTreeMap::new();
+        if self.eat(b'}') {
+            return Ok(Value::Map(map));
+        }
+        let mut last: Option<String> = None;
+        loop {
+            let start = self.at;
+            if self.peek() != Some(b'"') {
+                return self.fail("a member name");
+            }
+            let name = self.string()?;
+            if last.as_deref().is_some_and(|last| name_order(last, &name) != Ordering::Less) {
+                self.at = start;
+                return self.fail("member names in UTF-16 order, each once");
+            }
+            if !self.eat(b':') {
+                return self.fail("':'");
+            }
+            let value = self.value(depth + 1)?;
+            map.insert(name.clone(), value);
+            last = Some(name);
+            if self.eat(b'}') {
+                return Ok(Value::Map(map));
+            }
+            if !self.eat(b',') {
+                return self.fail("',' or '}'");
+            }
+        }
+    }
+
+    fn string(&mut self) -> Result<String, Expected> {
+        self.at += 1;
+        let mut out = String::new();
+        loop {
+            let rest = &self.text[self.at..];
+            let run = rest.bytes().position(|b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len());
+            out.push_str(&rest[..run]);
+            self.at += run;
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(out);
+                }
+                Some(b'\\') => out.push(self.escape()?),
+                _ => return self.fail("'\"' or an escaped control character"),
+            }
+        }
+    }
+
+    /// One escape, in the only form in which the writer writes it.
+    fn escape(&mut self) -> Result<char, Expected> {
+        let expected = "the shortest escape of a character that needs one";
+        let rest = &self.text.as_bytes()[self.at + 1..];
+        if let [b'u', b'0', b'0', hex @ ..] = rest {
+            let digit = |b: &u8| if b.is_ascii_uppercase() { None } else { (*b as char).to_digit(16) };
+            let code = hex.first().and_then(digit).zip(hex.get(1).and_then(digit)).map(|(h, l)| (h << 4 | l) as u8);
+            return match code {
+                Some(b) if b < 0x20 && short_escape(b).is_none() => {
+                    self.at += 6;
+                    Ok(char::from(b))
+                }
+                _ => self.fail(expected),
+            };
+        }
+        let unescaped = (0..=b'\\').find(|b| short_escape(*b).is_some() && short_escape(*b) == rest.first().copied());
+        match unescaped {
+            Some(b) => {
+                self.at += 2;
+                Ok(char::from(b))
+            }
+            None => self.fail(expected),
+        }
+    }
+
+    fn int(&mut self) -> Result<Value, Expected> {
+        let start = self.at;
+        let negative = self.eat(b'-');
+        let digits = self.text.as_bytes()[self.at..].iter().take_while(|b| b.is_ascii_digit()).count();
+        let leading_zero = self.peek() == Some(b'0') && (digits > 1 || negative);
+        self.at += digits;
+        let number = self.text[start..self.at].parse::<i64>().ok();
+        if digits == 0 || leading_zero || matches!(self.peek(), Some(b'.' | b'e' | b'E')) {
+            self.at = start;
+            return self.fail("an integer in its shortest form");
+        }
+        match number {
+            Some(i) if i.unsigned_abs() <= MAX_INT.unsigned_abs() => Ok(Value::Int(i)),
+            _ => {
+                self.at = start;
+                Err((LIMIT, "an integer within ±9007199254740991"))
+            }
+        }
+    }
+}

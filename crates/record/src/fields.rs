@@ -1,0 +1,314 @@
+//! Building and taking apart the objects of records, with errors that name record, field and expectation.
+//!
+//! Taking a field removes it, so that what is left are the unknown ones, which are kept. Read `stored.rs` next.
+
+use crate::RecordError;
+use crate::error::FIELD;
+use ligase_domain::{ClauseId, Digest, Oid, Origin, PathClass, Place, RepoPath, ServiceId, Span, Value};
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+/// An object that is being built. Absent optional fields are left out, never null.
+#[derive(Default)]
+pub(crate) struct Object(pub(crate) BTreeMap<String, Value>);
+
+impl Object {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn with_some(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// A field whose value is a list of what `each` makes of the items.
+    pub(crate) fn with_each<T, V: Into<Value>>(self, name: &str, items: &[T], each: impl Fn(&T) -> V) -> Self {
+        self.with(name, Value::List(items.iter().map(|item| each(item).into()).collect()))
+    }
+}
+
+impl From<Object> for Value {
+    fn from(object: Object) -> Self {
+        Self::Map(object.0)
+    }
+}
+
+/// A count as a value. What does not fit becomes a number that the canonical writer refuses.
+pub(crate) fn count(n: u64) -> Value {
+    Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+/// A map of digests by name as a value.
+pub(crate) fn digests(map: &BTreeMap<String, Digest>) -> Value {
+    Value::map(map.iter().map(|(name, digest)| (name.clone(), Value::from(digest.to_string()))))
+}
+
+pub(crate) fn span_value(span: &Span) -> Object {
+    let n = |n: u32| i64::from(n);
+    Object::new()
+        .with("start", n(span.start))
+        .with("end", n(span.end))
+        .with("line", n(span.line))
+        .with("endLine", n(span.end_line))
+}
+
+pub(crate) fn place_value(place: &Place) -> Object {
+    Object::new()
+        .with("path", place.path.to_string())
+        .with("blob", place.blob.to_string())
+        .with("span", span_value(&place.span))
+}
+
+pub(crate) fn service_value(service: &ServiceId) -> Object {
+    Object::new()
+        .with("forge", service.repository.forge.as_str())
+        .with("repository", service.repository.stable.as_str())
+        .with("folder", service.folder.as_str())
+}
+
+/// An object that is being taken apart.
+pub(crate) struct Fields {
+    record: &'static str,
+    at: String,
+    map: BTreeMap<String, Value>,
+}
+
+impl Fields {
+    pub(crate) fn new(record: &'static str, value: Value) -> Result<Self, RecordError> {
+        Self::nested(record, String::new(), value)
+    }
+
+    fn nested(record: &'static str, at: String, value: Value) -> Result<Self, RecordError> {
+        match value {
+            Value::Map(map) => Ok(Self { record, at, map }),
+            other => Err(RecordError::new(FIELD, record, at, "an object", kind_of(&other))),
+        }
+    }
+
+    /// The unknown fields: what nobody took.
+    pub(crate) fn rest(self) -> BTreeMap<String, Value> {
+        self.map
+    }
+
+    pub(crate) fn path_of(&self, name: &str) -> String {
+        if self.at.is_empty() { name.to_owned() } else { format!("{}.{name}", self.at) }
+    }
+
+    pub(crate) fn refuse(&self, name: &str, expected: impl Into<String>, found: impl Into<String>) -> RecordError {
+        RecordError::new(FIELD, self.record, self.path_of(name), expected, found)
+    }
+
+    fn take(&mut self, name: &str, expected: &str) -> Result<Value, RecordError> {
+        self.map.remove(name).ok_or_else(|| self.refuse(name, expected, "nothing"))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.map.contains_key(name)
+    }
+
+    pub(crate) fn text(&mut self, name: &str) -> Result<String, RecordError> {
+        match self.take(name, "text")? {
+            Value::Text(text) => Ok(text),
+            other => Err(self.refuse(name, "text", kind_of(&other))),
+        }
+    }
+
+    pub(crate) fn bool(&mut self, name: &str) -> Result<bool, RecordError> {
+        match self.take(name, "true or false")? {
+            Value::Bool(b) => Ok(b),
+            other => Err(self.refuse(name, "true or false", kind_of(&other))),
+        }
+    }
+
+    /// An integer that fits the wanted type.
+    pub(crate) fn int<N: TryFrom<i64>>(&mut self, name: &str) -> Result<N, RecordError> {
+        let expected = format!("an integer that fits {}", std::any::type_name::<N>());
+        match self.take(name, &expected)? {
+            Value::Int(i) => N::try_from(i).map_err(|_| self.refuse(name, expected, i.to_string())),
+            other => Err(self.refuse(name, expected, kind_of(&other))),
+        }
+    }
+
+    /// A text in the form of `T`, such as a digest in hex.
+    pub(crate) fn parsed<T: FromStr>(&mut self, name: &str, expected: &str) -> Result<T, RecordError> {
+        let text = self.text(name)?;
+        text.parse().map_err(|_| self.refuse(name, expected, text))
+    }
+
+    /// A text that `parse` knows.
+    pub(crate) fn word<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, RecordError> {
+        let text = self.text(name)?;
+        parse(&text).ok_or_else(|| self.refuse(name, expected, text))
+    }
+
+    pub(crate) fn digest(&mut self, name: &str) -> Result<Digest, RecordError> {
+        self.parsed(name, "64 lower-case hex digits")
+    }
+
+    pub(crate) fn oid(&mut self, name: &str) -> Result<Oid, RecordError> {
+        self.parsed(name, "40 or 64 lower-case hex digits")
+    }
+
+    /// A path in the one form in which it is written.
+    pub(crate) fn path(&mut self, name: &str) -> Result<RepoPath, RecordError> {
+        self.word(name, "a path in its escaped form", |text| {
+            let path = RepoPath::from_escaped(text);
+            (path.to_string() == text).then_some(path)
+        })
+    }
+
+    pub(crate) fn clause(&mut self, name: &str) -> Result<ClauseId, RecordError> {
+        self.word(name, "constraint/clause", ClauseId::parse)
+    }
+
+    pub(crate) fn class(&mut self, name: &str) -> Result<PathClass, RecordError> {
+        self.word(name, "dialect/origin", |text| {
+            let (dialect, origin) = text.rsplit_once('/')?;
+            Some(PathClass { dialect: dialect.to_owned(), origin: origin_of(origin)? })
+        })
+    }
+
+    /// The field as read by `read`, when it is there.
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut Self, &str) -> Result<T, RecordError>,
+    ) -> Result<Option<T>, RecordError> {
+        if self.has(name) { read(self, name).map(Some) } else { Ok(None) }
+    }
+
+    pub(crate) fn list(&mut self, name: &str) -> Result<Vec<Value>, RecordError> {
+        match self.take(name, "a list")? {
+            Value::List(list) => Ok(list),
+            other => Err(self.refuse(name, "a list", kind_of(&other))),
+        }
+    }
+
+    pub(crate) fn map(&mut self, name: &str) -> Result<BTreeMap<String, Value>, RecordError> {
+        match self.take(name, "an object")? {
+            Value::Map(map) => Ok(map),
+            other => Err(self.refuse(name, "an object", kind_of(&other))),
+        }
+    }
+
+    pub(crate) fn object(&mut self, name: &str) -> Result<Fields, RecordError> {
+        let value = self.take(name, "an object")?;
+        Self::nested(self.record, self.path_of(name), value)
+    }
+
+    /// A list of objects, each read by `read`.
+    pub(crate) fn each<T>(
+        &mut self,
+        name: &str,
+        mut read: impl FnMut(&mut Fields) -> Result<T, RecordError>,
+    ) -> Result<Vec<T>, RecordError> {
+        let list = self.list(name)?;
+        let at = self.path_of(name);
+        list.into_iter()
+            .enumerate()
+            .map(|(i, value)| read(&mut Self::nested(self.record, format!("{at}[{i}]"), value)?))
+            .collect()
+    }
+
+    /// An object whose members are objects, each read by `read`.
+    pub(crate) fn each_named<T>(
+        &mut self,
+        name: &str,
+        mut read: impl FnMut(&mut Fields) -> Result<T, RecordError>,
+    ) -> Result<BTreeMap<String, T>, RecordError> {
+        let map = self.map(name)?;
+        let at = self.path_of(name);
+        map.into_iter()
+            .map(|(key, value)| {
+                let read = read(&mut Self::nested(self.record, format!("{at}.{key}"), value)?)?;
+                Ok((key, read))
+            })
+            .collect()
+    }
+
+    /// A list of texts.
+    pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>, RecordError> {
+        let list = self.list(name)?;
+        list.into_iter()
+            .enumerate()
+            .map(|(i, value)| match value {
+                Value::Text(text) => Ok(text),
+                other => Err(self.refuse(&format!("{name}[{i}]"), "text", kind_of(&other))),
+            })
+            .collect()
+    }
+
+    /// A list of digests.
+    pub(crate) fn digest_list(&mut self, name: &str) -> Result<Vec<Digest>, RecordError> {
+        self.texts(name)?
+            .into_iter()
+            .map(|text| text.parse().map_err(|_| self.refuse(name, "64 lower-case hex digits", text)))
+            .collect()
+    }
+
+    /// An object whose members are digests.
+    pub(crate) fn digest_map(&mut self, name: &str) -> Result<BTreeMap<String, Digest>, RecordError> {
+        self.map(name)?
+            .into_iter()
+            .map(|(key, value)| match value.as_text().and_then(|text| text.parse().ok()) {
+                Some(digest) => Ok((key, digest)),
+                None => Err(self.refuse(&format!("{name}.{key}"), "64 lower-case hex digits", kind_of(&value))),
+            })
+            .collect()
+    }
+
+    pub(crate) fn span(&mut self, name: &str) -> Result<Span, RecordError> {
+        self.object(name)?.span_members()
+    }
+
+    /// The members of a span, of the object itself.
+    pub(crate) fn span_members(&mut self) -> Result<Span, RecordError> {
+        Ok(Span {
+            start: self.int("start")?,
+            end: self.int("end")?,
+            line: self.int("line")?,
+            end_line: self.int("endLine")?,
+        })
+    }
+
+    pub(crate) fn place(&mut self, name: &str) -> Result<Place, RecordError> {
+        let mut fields = self.object(name)?;
+        Ok(Place { path: fields.path("path")?, blob: fields.oid("blob")?, span: fields.span("span")? })
+    }
+
+    pub(crate) fn service(&mut self, name: &str) -> Result<ServiceId, RecordError> {
+        let mut fields = self.object(name)?;
+        let repository =
+            ligase_domain::RepositoryId { forge: fields.text("forge")?, stable: fields.text("repository")? };
+        Ok(ServiceId { repository, folder: fields.text("folder")? })
+    }
+}
+
+fn origin_of(name: &str) -> Option<Origin> {
+    use Origin::{Example, Generated, Migration, Minified, Source, Test, Vendored};
+    [Source, Test, Example, Generated, Vendored, Migration, Minified].into_iter().find(|o| o.name() == name)
+}
+
+/// What a value is, for a message.
+fn kind_of(value: &Value) -> String {
+    match value {
+        Value::Bool(b) => b.to_string(),
+        Value::Int(i) => i.to_string(),
+        Value::Text(text) => format!("{:?}", text.chars().take(60).collect::<String>()),
+        Value::List(list) => format!("a list of {}", list.len()),
+        Value::Map(map) => format!("an object of {}", map.len()),
+    }
+}
