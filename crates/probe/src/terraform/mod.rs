@@ -1,32 +1,55 @@
-//! Terraform: resources, providers and their settings as observations.
+//! Terraform: what each file shows, and what the files of a revision together say of storage, places and listeners.
 //!
-//! Here stands the boundary that `look` and `link` call. Next: `../look.rs`.
+//! The engine `resource`: what is known of a provider's types is data (`catalog/probes/terraform/*.yaml`,
+//! `vocabulary/regions.yaml`), and a type is added without Rust. Looking keeps settings and bindings of one file (`look.rs`,
+//! `expr.rs`); linking makes instances of modules (`scope.rs`), follows values (`eval.rs`) and observes (`linking.rs`).
+//! It judges nothing, reads no JSON syntax, and obeys no comment. Read `knowledge.rs` first, then `storage.rs`.
 
+mod eval;
+mod expr;
+mod knowledge;
+mod linking;
+mod look;
+mod placement;
+mod residue;
+mod scope;
+mod storage;
+#[cfg(test)]
+mod tests;
+
+use knowledge::Knowledge;
 use ligase_catalog::CatalogFile;
 use ligase_document::DocumentError;
 use ligase_domain::{LookedFile, Observation, Seen};
 
-/// What shapes how Terraform files are seen.
-pub(crate) struct TerraformPack;
+/// Counts up whenever the same files and the same knowledge would be seen otherwise.
+const ENGINE_VERSION: u32 = 1;
+
+/// Everything that looks at Terraform files.
+pub(crate) struct TerraformPack {
+    knowledge: Knowledge,
+}
 
 impl TerraformPack {
-    /// Reads the pack from the catalog's files.
-    pub(crate) fn load(_files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
-        Ok(Self)
+    /// Reads what is ours of a catalog; all that is wrong is told at once.
+    pub(crate) fn load(files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
+        Ok(Self { knowledge: Knowledge::load(files)? })
     }
 
-    /// The bytes that shape the pack's results beyond the catalog's files.
+    /// Everything that shapes results: part of the pack's digest.
     pub(crate) fn digest_parts(&self) -> Vec<u8> {
-        Vec::new()
+        let mut out = ENGINE_VERSION.to_le_bytes().to_vec();
+        out.extend(self.knowledge.digest_parts());
+        out
     }
 
-    /// What one file shows.
-    pub(crate) fn look_file(&self, _bytes: &[u8], _tree: &tree_sitter::Tree) -> Vec<Seen> {
-        Vec::new()
+    /// What one file shows, from its tree.
+    pub(crate) fn look_file(&self, bytes: &[u8], tree: &tree_sitter::Tree) -> Vec<Seen> {
+        look::look(&self.knowledge, bytes, tree)
     }
 
-    /// What the files of a revision show together.
-    pub(crate) fn link(&self, _files: &[&LookedFile]) -> Vec<Observation> {
-        Vec::new()
+    /// What the files of a revision together say, whatever their order.
+    pub(crate) fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
+        linking::link(&self.knowledge, files)
     }
 }

@@ -1,0 +1,311 @@
+//! The second step: instances of modules in, observations out. Holds what the judgements of one revision share: blocks by
+//! type, which provider configuration a resource has, where a sibling points, how an observation is put together.
+//! Decides no encryption and no region itself; read `storage.rs`, `placement.rs` and `residue.rs` next.
+
+use super::eval::{Found, Trace, lookup, resolve, resources};
+use super::expr::Expr;
+use super::knowledge::Knowledge;
+use super::scope::{Block, Scope};
+use super::{placement, residue, storage};
+use ligase_domain::{LookedFile, Observation, Place, ProbeRef, Seen, Span, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Callers that are asked for a provider configuration.
+const HOPS: usize = 16;
+
+/// The shared knowledge of one linking.
+pub(super) struct Linking<'s, 'a> {
+    pub(super) knowledge: &'s Knowledge,
+    pub(super) scope: &'s Scope<'a>,
+    /// Resources of each type with their instance.
+    by_type: BTreeMap<&'a str, Vec<(usize, &'s Block<'a>)>>,
+    by_address: BTreeMap<(usize, &'a str, &'a str), &'s Block<'a>>,
+    /// By (rule's sibling type, target): the siblings of it.
+    siblings: BTreeMap<(&'a str, usize, &'a str, &'a str), Vec<(usize, &'s Block<'a>)>>,
+    /// Roots in which a sibling of this type points nobody knows where.
+    loose: BTreeSet<(usize, &'a str)>,
+}
+
+/// A provider configuration that a resource has.
+pub(super) struct Configured<'s, 'a> {
+    pub(super) instance: usize,
+    pub(super) block: &'s Block<'a>,
+}
+
+/// One resource in one instance.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'s, 'a> {
+    pub(super) instance: usize,
+    pub(super) block: &'s Block<'a>,
+}
+
+/// All observations of a revision's Terraform files, sorted by path, span, kind and content.
+pub(super) fn link(knowledge: &Knowledge, files: &[&LookedFile]) -> Vec<Observation> {
+    let scope = Scope::new(files);
+    let linking = Linking::new(knowledge, &scope);
+    let mut out = Vec::new();
+    for instance in 0..scope.instances.len() {
+        for block in &scope.folder(instance).resources {
+            let subject = Subject { instance, block };
+            storage::observe(&linking, subject, &mut out);
+            placement::observe(&linking, subject, &mut out);
+            residue::observe(&linking, subject, &mut out);
+        }
+        placement::observe_providers(&linking, instance, &mut out);
+    }
+    placement::observe_environment(&linking, &mut out);
+    residue::observe_folders(&linking, &mut out);
+    residue::observe_calls(&linking, &mut out);
+    out.sort_by(|a, b| {
+        (&a.place.path, a.place.span, &a.kind).cmp(&(&b.place.path, b.place.span, &b.kind)).then_with(|| a.cmp(b))
+    });
+    out.dedup();
+    out
+}
+
+impl<'s, 'a> Linking<'s, 'a> {
+    fn new(knowledge: &'s Knowledge, scope: &'s Scope<'a>) -> Self {
+        let mut out = Self {
+            knowledge,
+            scope,
+            by_type: BTreeMap::new(),
+            by_address: BTreeMap::new(),
+            siblings: BTreeMap::new(),
+            loose: BTreeSet::new(),
+        };
+        for instance in 0..scope.instances.len() {
+            for block in &scope.folder(instance).resources {
+                out.by_type.entry(block.of).or_default().push((instance, block));
+                out.by_address.insert((instance, block.of, block.name), block);
+            }
+        }
+        out.join_siblings();
+        out
+    }
+
+    fn join_siblings(&mut self) {
+        let mut joins: BTreeMap<(&str, &str), (&str, &str)> = BTreeMap::new();
+        for rule in self.knowledge.storage.values().flatten() {
+            for sibling in &rule.rule.siblings {
+                for of in &rule.rule.types {
+                    joins.insert((sibling.of.as_str(), of.as_str()), (sibling.by.as_str(), sibling.named.as_str()));
+                }
+            }
+        }
+        let mut found = Vec::new();
+        let mut loose = BTreeSet::new();
+        for ((sibling, of), (by, named)) in joins {
+            for (instance, block) in self.of_type(sibling) {
+                let subject = Subject { instance: *instance, block };
+                match self.target(subject, by, &[of], &[named], &mut Trace::default()) {
+                    Target::At(at) => found.push(((block.of, at.instance, at.block.of, at.block.name), (*instance, *block))),
+                    Target::Unknown => drop(loose.insert((self.scope.instances[*instance].root, block.of))),
+                    Target::None | Target::Outside => {}
+                }
+            }
+        }
+        for (key, value) in found {
+            self.siblings.entry(key).or_default().push(value);
+        }
+        self.loose = loose;
+    }
+
+    pub(super) fn of_type(&self, of: &str) -> &[(usize, &'s Block<'a>)] {
+        self.by_type.get(of).map_or(&[], Vec::as_slice)
+    }
+
+    pub(super) fn at(&self, instance: usize, of: &str, name: &str) -> Option<Subject<'s, 'a>> {
+        self.by_address.get(&(instance, of, name)).map(|block| Subject { instance, block })
+    }
+
+    /// The siblings of a type that point to a resource, and whether one points nobody knows where.
+    pub(super) fn siblings_of<'b>(&'b self, of: &'b str, subject: Subject<'b, 'b>) -> (&'b [(usize, &'s Block<'a>)], bool) {
+        let found = self.siblings.get(&(of, subject.instance, subject.block.of, subject.block.name));
+        let root = self.scope.instances[subject.instance].root;
+        (found.map_or(&[], Vec::as_slice), self.loose.contains(&(root, of)))
+    }
+
+    /// The resource that a setting refers to, or names literally.
+    pub(super) fn target(
+        &self,
+        from: Subject<'s, 'a>,
+        by: &str,
+        types: &[&str],
+        named: &[&str],
+        trace: &mut Trace,
+    ) -> Target<'s, 'a> {
+        let found = lookup(from.block, by, None);
+        let Some(hit) = found.hits.first() else {
+            return if found.dynamic { Target::Unknown } else { Target::None };
+        };
+        let referred = resources(self.scope, from.instance, &hit.expr, trace);
+        if let Some(at) = referred.iter().find(|r| types.contains(&r.of.as_str())) {
+            return self.at(at.instance, &at.of, &at.name).map_or(Target::Outside, Target::At);
+        }
+        if !referred.is_empty() {
+            return Target::Outside;
+        }
+        match resolve(self.scope, from.instance, &hit.expr, trace).0 {
+            Found::Null => Target::None,
+            Found::Text(text) => self.named(from.instance, types, named, &text, trace).map_or(Target::Outside, Target::At),
+            Found::Resource(_) | Found::Outside | Found::Looked(_) => Target::Outside,
+            Found::List(_) | Found::Unknown => Target::Unknown,
+        }
+    }
+
+    /// The resource of a type under the same root whose own name is this text.
+    pub(super) fn named(
+        &self,
+        instance: usize,
+        types: &[&str],
+        named: &[&str],
+        text: &str,
+        trace: &mut Trace,
+    ) -> Option<Subject<'s, 'a>> {
+        let root = self.scope.instances[instance].root;
+        let all = types.iter().flat_map(|t| self.of_type(t)).filter(|(i, _)| self.scope.instances[*i].root == root);
+        for (at, block) in all {
+            let names = named.iter().flat_map(|n| lookup(block, n, None).hits);
+            for hit in names {
+                if resolve(self.scope, *at, &hit.expr, trace).0 == Found::Text(text.to_owned()) {
+                    return Some(Subject { instance: *at, block });
+                }
+            }
+        }
+        None
+    }
+
+    /// The provider and the alias that a resource is bound to.
+    pub(super) fn bound_to(&self, block: &Block<'_>) -> (String, String) {
+        let own = block.of.split('_').next().unwrap_or(block.of).to_owned();
+        match block.settings.get("provider") {
+            Some(Expr::Ref(path)) if path.len() == 1 => (path[0].clone(), String::new()),
+            Some(Expr::Ref(path)) if path.len() > 1 => (path[0].clone(), path[1].clone()),
+            Some(Expr::Text(text)) => {
+                let (name, alias) = text.split_once('.').unwrap_or((text, ""));
+                (name.to_owned(), alias.to_owned())
+            }
+            _ => (own, String::new()),
+        }
+    }
+
+    /// The configuration of a provider as an instance sees it: its own, what the caller passes, or the caller's default.
+    pub(super) fn configured(&self, instance: usize, name: &str, alias: &str) -> Option<Configured<'s, 'a>> {
+        let (mut instance, mut name, mut alias) = (instance, name.to_owned(), alias.to_owned());
+        for _ in 0..HOPS {
+            let own = self.scope.folder(instance).providers.iter().find(|p| p.of == name && alias_of(p) == alias);
+            if let Some(block) = own {
+                return Some(Configured { instance, block });
+            }
+            let (caller, call) = self.scope.call(instance)?;
+            let key = if alias.is_empty() { name.clone() } else { format!("{name}.{alias}") };
+            let passed = match call.block.settings.get("providers") {
+                Some(Expr::Object(map)) => map.get(&key),
+                _ => None,
+            };
+            match passed {
+                Some(Expr::Ref(path)) if path.len() <= 2 && !path.is_empty() => {
+                    (name, alias) = (path[0].clone(), path.get(1).cloned().unwrap_or_default());
+                }
+                None if alias.is_empty() => {}
+                _ => return None,
+            }
+            instance = caller;
+        }
+        None
+    }
+
+    /// Puts an observation together.
+    pub(super) fn observation(&self, draft: Draft<'_>) -> Observation {
+        let looked = self.scope.files[draft.file];
+        let mut files = draft.trace.files.clone();
+        files.insert(draft.file);
+        let mut at = draft.instance;
+        while let Some((caller, call)) = at.and_then(|i| self.scope.call(i)) {
+            files.insert(call.block.file);
+            at = Some(caller);
+        }
+        let mut sources: Vec<_> = files.iter().map(|f| self.scope.files[*f].key.digest()).collect();
+        sources.sort();
+        sources.dedup();
+        Observation {
+            kind: draft.kind.to_owned(),
+            attributes: draft.attributes.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            place: Place { path: looked.path.clone(), blob: looked.key.blob, span: draft.span },
+            class: looked.key.class.clone(),
+            anchors: draft.anchors,
+            snippet: draft.snippet.to_owned(),
+            probe: draft.probe.clone(),
+            sources,
+        }
+    }
+}
+
+/// Where a setting points.
+pub(super) enum Target<'s, 'a> {
+    /// The setting is absent.
+    None,
+    At(Subject<'s, 'a>),
+    /// A resource that is not in this repository.
+    Outside,
+    Unknown,
+}
+
+/// An alias is always a literal.
+pub(super) fn alias_of<'x>(provider: &'x Block<'_>) -> &'x str {
+    match provider.settings.get("alias") {
+        Some(Expr::Text(alias)) => alias,
+        _ => "",
+    }
+}
+
+/// What an observation is made of.
+pub(super) struct Draft<'x> {
+    pub(super) kind: &'x str,
+    pub(super) file: usize,
+    /// The instance that it is seen in; its callers are among the sources.
+    pub(super) instance: Option<usize>,
+    pub(super) span: Span,
+    pub(super) anchors: BTreeMap<String, Span>,
+    pub(super) snippet: &'x str,
+    pub(super) probe: &'x ProbeRef,
+    pub(super) trace: &'x Trace,
+    pub(super) attributes: BTreeMap<&'x str, Value>,
+}
+
+impl<'x> Draft<'x> {
+    /// Of a block as a whole, without attributes.
+    pub(super) fn of(
+        kind: &'x str,
+        file: usize,
+        instance: Option<usize>,
+        seen: &'x Seen,
+        probe: &'x ProbeRef,
+        trace: &'x Trace,
+    ) -> Self {
+        Self {
+            kind,
+            file,
+            instance,
+            span: seen.span,
+            anchors: BTreeMap::new(),
+            snippet: &seen.snippet,
+            probe,
+            trace,
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn with(mut self, name: &'x str, value: impl Into<Value>) -> Self {
+        self.attributes.insert(name, value.into());
+        self
+    }
+
+    /// With anchors of a block under their own or another name.
+    pub(super) fn anchored(mut self, block: &Block<'_>, names: &[(&str, &str)]) -> Self {
+        for (name, as_name) in names {
+            self.anchors.extend(block.anchor(name).map(|span| ((*as_name).to_owned(), span)));
+        }
+        self
+    }
+}
