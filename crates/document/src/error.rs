@@ -160,7 +160,8 @@ fn shown_path(text: &str) -> String {
     escaped(text, 4_096)
 }
 
-fn escaped(text: &str, limit: usize) -> String {
+/// A text safe to print, cut at a number of characters: control and direction characters are escaped.
+pub fn escaped(text: &str, limit: usize) -> String {
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {
         if n == limit {

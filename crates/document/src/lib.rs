@@ -10,7 +10,7 @@ mod error;
 mod placed;
 mod read;
 
-pub use error::{DocumentError, Refusal, nearest, shown};
+pub use error::{DocumentError, Refusal, escaped, nearest, shown};
 pub use placed::{Place, Placed};
 pub use read::{MAX_BYTES, MAX_DEPTH, read_many, read_one};
 
