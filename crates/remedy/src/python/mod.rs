@@ -1,0 +1,11 @@
+//! Edits of Python that keep every byte that they do not mean to change: arguments, parameters, imports, logged values.
+
+mod call;
+mod imports;
+mod logged;
+mod scan;
+
+pub use call::{Position, ensure_argument, ensure_parameter};
+pub use imports::{Import, Imports};
+pub use logged::drop_values;
+pub use scan::{Kind, Python};
