@@ -1,0 +1,138 @@
+//! A person pushes while we move the same branch, a thousand times: nobody's commit is ever overwritten.
+
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+
+use fixture::{Fixture, git, try_git};
+use ligase_domain::Oid;
+use ligase_vcs::{CasError, Repository, Signer};
+use std::path::Path;
+use std::sync::Barrier;
+use std::time::Duration;
+
+const ROUNDS: u32 = 1000;
+
+fn signer(name: &str, round: u32) -> Signer {
+    Signer::new(name, "x@example.org", 1_700_000_000 + i64::from(round))
+}
+
+/// A commit of one file on a base, in the object database of `repository`.
+fn commit(repository: &Repository, base: &Oid, who: &str, round: u32) -> Oid {
+    let changes = [(format!("{who}.txt").as_str().into(), format!("{round}\n").into_bytes())];
+    repository.commit_changes(base, &changes, &format!("{who} {round}"), &signer(who, round)).unwrap()
+}
+
+/// A clone that shares the bare repository's objects, so that a round needs no fetch.
+fn persons_clone(fixture: &Fixture, bare: &Path) -> Repository {
+    git(fixture.root.path(), &["clone", "-q", "--shared", &bare.to_string_lossy(), "person"]);
+    Repository::open(&fixture.root.path().join("person")).unwrap()
+}
+
+#[test]
+fn a_persons_push_survives_our_racing_update_a_thousand_times() {
+    let fixture = Fixture::with(&[("a", "1")]);
+    let bare = fixture.bare();
+    let ours = Repository::open(&bare).unwrap();
+    let person = persons_clone(&fixture, &bare);
+    let folder = fixture.root.path().join("person");
+    let (mut tip, mut won_by_us, mut won_by_person) = (fixture.head(), 0, 0);
+    git(&bare, &["update-ref", "refs/heads/topic", &tip.to_string()]);
+    let barrier = Barrier::new(2);
+    for round in 0..ROUNDS {
+        let (mine, theirs) = (commit(&ours, &tip, "ligase", round), commit(&person, &tip, "person", round));
+        if round % 50 == 0 {
+            git(&bare, &["pack-refs", "--all", "--prune"]);
+        }
+        let (swapped, pushed) = std::thread::scope(|scope| {
+            let pushing = scope.spawn(|| {
+                barrier.wait();
+                try_git(&folder, &["push", "-q", "origin", &format!("{theirs}:refs/heads/topic")])
+            });
+            barrier.wait();
+            // A push takes some milliseconds to reach its lock; the delay sweeps over that moment.
+            std::thread::sleep(Duration::from_micros(u64::from(round % 100) * 200));
+            let swapped = ours.compare_and_swap_ref("refs/heads/topic", Some(tip), Some(mine), "race");
+            (swapped, pushing.join().unwrap())
+        });
+        let now = ours.branch("topic").unwrap().unwrap();
+        match (&swapped, pushed.status.success()) {
+            (Ok(()), false) => {
+                assert_eq!(now, mine, "round {round}");
+                won_by_us += 1;
+            }
+            (Err(CasError::Moved { .. }), true) => {
+                assert_eq!(now, theirs, "round {round}");
+                won_by_person += 1;
+            }
+            other => panic!("round {round}: both or neither: {other:?} {}", String::from_utf8_lossy(&pushed.stderr)),
+        }
+        tip = now;
+    }
+    // Every commit that anybody was told had landed is still there.
+    let landed = git(&bare, &["rev-list", "--count", &format!("{}..topic", fixture.head())]);
+    assert_eq!(landed, (won_by_us + won_by_person).to_string());
+    assert!(won_by_us > 0 && won_by_person > 0, "no race: {won_by_us} to {won_by_person}");
+}
+
+#[test]
+fn of_many_creators_of_a_ref_exactly_one_wins() {
+    let fixture = Fixture::with(&[("a", "1")]);
+    let bare = fixture.bare();
+    let base = fixture.head();
+    for round in 0..100 {
+        let name = format!("refs/heads/new-{round}");
+        let barrier = Barrier::new(5);
+        let winners: Vec<Oid> = std::thread::scope(|scope| {
+            let attempts: Vec<_> = (0..4u32)
+                .map(|n| {
+                    let (bare, name, barrier) = (&bare, &name, &barrier);
+                    scope.spawn(move || {
+                        let repository = Repository::open(bare).unwrap();
+                        let mine = commit(&repository, &base, &format!("w{n}"), round);
+                        barrier.wait();
+                        match repository.compare_and_swap_ref(name, None, Some(mine), "race") {
+                            Ok(()) => Some(mine),
+                            Err(CasError::Moved { found: Some(_) }) => None,
+                            Err(other) => panic!("{other}"),
+                        }
+                    })
+                })
+                .collect();
+            let theirs = git(&bare, &["commit-tree", "-p", "main", "-m", &format!("p{round}"), "main^{tree}"]);
+            barrier.wait();
+            let pushed = try_git(&bare, &["update-ref", &name, &theirs, &"0".repeat(40)]).status.success();
+            let mut winners: Vec<Oid> = attempts.into_iter().filter_map(|a| a.join().unwrap()).collect();
+            winners.extend(pushed.then(|| fixture::oid(&theirs)));
+            winners
+        });
+        assert_eq!(winners.len(), 1, "round {round}");
+        assert_eq!(Repository::open(&bare).unwrap().reference(&name).unwrap(), Some(winners[0]));
+    }
+}
+
+#[test]
+fn increments_by_many_threads_are_all_kept() {
+    let fixture = Fixture::with(&[("a", "1")]);
+    let bare = fixture.bare();
+    let base = fixture.head();
+    std::thread::scope(|scope| {
+        for worker in 0..4u32 {
+            let bare = &bare;
+            scope.spawn(move || {
+                let repository = Repository::open(bare).unwrap();
+                let mut done = 0;
+                while done < 25 {
+                    let tip = repository.branch("main").unwrap().unwrap();
+                    let next = commit(&repository, &tip, &format!("w{worker}"), done);
+                    match repository.compare_and_swap_ref("refs/heads/main", Some(tip), Some(next), "x") {
+                        Ok(()) => done += 1,
+                        Err(CasError::Moved { .. }) => {}
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(git(&bare, &["rev-list", "--count", &format!("{base}..main")]), "100");
+}
