@@ -52,6 +52,29 @@ pub struct Kind {
     pub spec: KindSpec,
 }
 
+impl Attribute {
+    /// Whether a value is what the kind says: the type, all the way down. Closed lists are not asked, because a value that
+    /// a rule does not know satisfies nothing. The depth is the kind's, never the value's.
+    pub(crate) fn fits(&self, value: &ligase_domain::Value) -> bool {
+        use ligase_domain::Value;
+        match (self.kind, value) {
+            (AttributeType::Text, Value::Text(_))
+            | (AttributeType::Int, Value::Int(_))
+            | (AttributeType::Bool, Value::Bool(_)) => true,
+            (AttributeType::List, Value::List(items)) => match &self.of {
+                None => items.iter().all(|i| matches!(i, Value::Text(_))),
+                Some(of) => items.iter().all(|i| i.as_map().is_some_and(|m| all_fit(of, m))),
+            },
+            (AttributeType::Map, Value::Map(map)) => self.of.as_ref().is_none_or(|of| all_fit(of, map)),
+            _ => false,
+        }
+    }
+}
+
+fn all_fit(of: &BTreeMap<String, Attribute>, map: &BTreeMap<String, ligase_domain::Value>) -> bool {
+    of.iter().all(|(name, attribute)| map.get(name).map_or(attribute.optional, |v| attribute.fits(v)))
+}
+
 /// A constraint whose expressions are ready to be evaluated.
 #[derive(Debug)]
 pub struct Constraint {
@@ -105,6 +128,8 @@ pub(crate) struct Rule {
     pub nothing: Vec<Nothing>,
     /// Whether any expression reads other observations.
     pub reads_seen: bool,
+    /// The attributes of a subject that any expression reads: they have to be what the kind says.
+    pub reads: std::collections::BTreeSet<String>,
 }
 
 #[derive(Debug)]

@@ -67,6 +67,11 @@ impl Expression {
         self.program.references().has_variable(variable)
     }
 
+    /// The fields of a variable that it reads.
+    pub fn fields_of(&self, variable: &str, out: &mut std::collections::BTreeSet<String>) {
+        fields(self.tree(), variable, out);
+    }
+
     /// Its value.
     pub fn value<'v>(&self, context: &Context<'_, 'v>) -> Result<Boxed<'v>, ExecutionError> {
         cel::Value::resolve_val(self.program.expression(), context).map(CowVal::into_owned)
@@ -79,6 +84,30 @@ impl Expression {
             got: value.get_type().name().to_owned(),
             want: "bool".to_owned(),
         })
+    }
+}
+
+/// Walks an expression; its depth is bounded by the parser.
+fn fields(tree: &cel::IdedExpr, variable: &str, out: &mut std::collections::BTreeSet<String>) {
+    use cel::common::ast::Expr;
+    match &tree.expr {
+        Expr::Select(select) => {
+            if matches!(&select.operand.expr, Expr::Ident(name) if name == variable) {
+                out.insert(select.field.clone());
+            }
+            fields(&select.operand, variable, out);
+        }
+        Expr::Call(call) => call.target.iter().for_each(|t| fields(t, variable, out)),
+        Expr::List(list) => list.elements.iter().for_each(|e| fields(e, variable, out)),
+        Expr::Comprehension(c) => {
+            [&c.iter_range, &c.accu_init, &c.loop_cond, &c.loop_step, &c.result]
+                .into_iter()
+                .for_each(|e| fields(e, variable, out));
+        }
+        Expr::Ident(_) | Expr::Literal(_) | Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => {}
+    }
+    if let Expr::Call(call) = &tree.expr {
+        call.args.iter().for_each(|a| fields(a, variable, out));
     }
 }
 

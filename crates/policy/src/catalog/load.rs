@@ -12,7 +12,7 @@ use crate::template;
 use ligase_catalog::CatalogFile;
 use ligase_document::{API_VERSION, DocumentError, Place, Placed, read_one};
 use ligase_domain::{ClauseId, Digest, FieldHasher, Severity};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of services, ids and reasons: short, lower-case, kebab.
 pub(crate) fn is_kebab(text: &str) -> bool {
@@ -256,9 +256,13 @@ impl Loader {
         let all = [&satisfied, &conclusive].into_iter().chain(&filter).chain(lets.iter().map(|(_, e)| e));
         let reasoned = exempt.iter().chain(&unless).chain(&otherwise).filter_map(|(e, _)| e.as_ref());
         let last = nothing.iter().filter_map(|n| n.when.as_ref());
-        let reads_seen = all.chain(reasoned).chain(last).any(|e| e.reads("seen"));
+        let (mut reads_seen, mut reads) = (false, BTreeSet::new());
+        for expression in all.chain(reasoned).chain(last) {
+            reads_seen |= expression.reads("seen");
+            expression.fields_of("it", &mut reads);
+        }
         let each = subjects.each.value.clone();
-        Some(Rule { each, filter, unless, exempt, lets, satisfied, conclusive, otherwise, nothing, reads_seen })
+        Some(Rule { each, filter, unless, exempt, lets, satisfied, conclusive, otherwise, nothing, reads_seen, reads })
     }
 
     fn demanded(

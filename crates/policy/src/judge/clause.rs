@@ -3,7 +3,7 @@
 
 use super::service_subject;
 use super::subjects::{Seen, Subjects};
-use crate::catalog::{Catalog, ClauseRef, ParameterValue, Rule};
+use crate::catalog::{Catalog, ClauseRef, Kind, ParameterValue, Rule};
 use crate::expression::{Boxed, Expression, Record, number, texts};
 use crate::resolve::Requirement;
 use crate::template;
@@ -22,6 +22,7 @@ pub(super) struct Judged {
 }
 
 const CEL_ERROR: &str = "cel-error";
+const MALFORMED: &str = "observation-malformed";
 
 /// Judges one clause.
 pub(super) fn judge<'v>(
@@ -61,7 +62,7 @@ pub(super) fn judge<'v>(
     }
     let mut out = Vec::new();
     for seen in subjects.ready(kind).iter() {
-        let Some(outcome) = outcome(rule, seen, &context) else { continue };
+        let Some(outcome) = outcome(rule, kind, seen, &context) else { continue };
         let message = message(found, requirement, seen, &outcome, statement);
         out.push(judged(catalog, found, seen, outcome, message, severity));
     }
@@ -125,7 +126,10 @@ fn file(skipped: &ligase_domain::Skipped, severity: Severity) -> Judged {
 }
 
 /// The outcome for one subject; `None` when the clause is not about it.
-fn outcome<'v>(rule: &Rule, seen: &Seen<'v>, root: &Context<'_, 'v>) -> Option<Outcome> {
+fn outcome<'v>(rule: &Rule, kind: &Kind, seen: &Seen<'v>, root: &Context<'_, 'v>) -> Option<Outcome> {
+    if !is_whole(rule, kind, seen) {
+        return Some(Outcome::Indeterminate(MALFORMED.to_owned()));
+    }
     let mut context = root.new_inner_scope();
     context.add_variable_as_val("it", seen.it.clone().boxed());
     let failed = || Some(Outcome::Indeterminate(CEL_ERROR.to_owned()));
@@ -146,6 +150,15 @@ fn outcome<'v>(rule: &Rule, seen: &Seen<'v>, root: &Context<'_, 'v>) -> Option<O
         }
     }
     Some(decide(rule, &context).unwrap_or_else(|_| Outcome::Indeterminate(CEL_ERROR.to_owned())))
+}
+
+/// Whether everything that the rule reads is there and is what the kind says. CEL compares a number with a text and says
+/// false, and absorbs what is absent; so it is asked before anything is evaluated.
+fn is_whole(rule: &Rule, kind: &Kind, seen: &Seen<'_>) -> bool {
+    rule.reads.iter().all(|name| {
+        let attribute = kind.spec.attributes.get(name);
+        attribute.is_none_or(|a| seen.observation.attributes.get(name).map_or(a.optional, |v| a.fits(v)))
+    })
 }
 
 fn decide(rule: &Rule, context: &Context<'_, '_>) -> Result<Outcome, ExecutionError> {
