@@ -108,7 +108,9 @@ pub(super) fn lookup(block: &Block<'_>, path: &str, within: Option<&str>) -> Hit
         let expr = if plain == path {
             Some(expr.clone())
         } else {
-            path.strip_prefix(plain.as_str()).and_then(|rest| rest.strip_prefix('.')).and_then(|rest| member(expr, rest))
+            path.strip_prefix(plain.as_str())
+                .and_then(|rest| rest.strip_prefix('.'))
+                .and_then(|rest| member(expr, rest))
         };
         let Some(expr) = expr else { continue };
         hits.push(Hit {
@@ -146,11 +148,18 @@ fn member(expr: &Expr, path: &str) -> Option<Expr> {
 }
 
 /// Whether a setting or a nested block stands at a path; `None` when it cannot be known.
-pub(super) fn is_present(scope: &Scope<'_>, instance: usize, block: &Block<'_>, path: &str, trace: &mut Trace) -> Option<bool> {
-    if block.blocks.iter().any(|b| dotted(b) == path) {
+pub(super) fn is_present(
+    scope: &Scope<'_>,
+    instance: usize,
+    block: &Block<'_>,
+    path: &str,
+    within: Option<&str>,
+    trace: &mut Trace,
+) -> Option<bool> {
+    if within.is_none() && block.blocks.iter().any(|b| dotted(b) == path) {
         return Some(true);
     }
-    let found = lookup(block, path, None);
+    let found = lookup(block, path, within);
     if found.hits.is_empty() {
         return if found.dynamic { None } else { Some(false) };
     }
@@ -287,7 +296,14 @@ fn output(scope: &Scope<'_>, instance: usize, path: &[String], trace: &mut Trace
     Some(bound.and_then(|b| Some((child, follow(b, rest, trace)?, None))))
 }
 
-fn template(scope: &Scope<'_>, instance: usize, parts: &[Expr], trace: &mut Trace, depth: usize, from: From) -> (Found, From) {
+fn template(
+    scope: &Scope<'_>,
+    instance: usize,
+    parts: &[Expr],
+    trace: &mut Trace,
+    depth: usize,
+    from: From,
+) -> (Found, From) {
     let (mut out, mut at) = (String::new(), from);
     for part in parts {
         let (Found::Text(text), source) = resolve_at(scope, instance, part, trace, depth) else {

@@ -12,6 +12,8 @@ const DEPTH: usize = 6;
 const ELEMENTS: usize = 40;
 /// Bytes of a literal; regions, names and key ids are shorter.
 const LITERAL: usize = 256;
+/// Characters of a module's source.
+const SOURCE: usize = 120;
 /// Nodes of an opaque expression that are searched for references, and references kept.
 const SEARCHED: usize = 400;
 const KEPT: usize = 8;
@@ -44,6 +46,21 @@ impl Expr {
     /// From a node of kind `expression`. `name` is what the value is bound to.
     pub(super) fn read(bytes: &[u8], node: Node<'_>, name: &str) -> Self {
         if is_sensitive(name) { Self::opaque() } else { read(bytes, node, DEPTH) }
+    }
+
+    /// A module's source: a text, or opaque.
+    pub(super) fn read_source(bytes: &[u8], node: Node<'_>) -> Self {
+        let mut here = node;
+        for _ in 0..STEPS {
+            match children(here)[..] {
+                [only] if only.kind() == "string_lit" => {
+                    return string(bytes, only).map_or_else(Self::opaque, |t| Self::Text(source(&t)));
+                }
+                [only] => here = only,
+                _ => break,
+            }
+        }
+        Self::opaque()
     }
 
     /// As an attribute of a cached observation.
@@ -125,6 +142,16 @@ pub(super) fn is_sensitive(name: &str) -> bool {
     const ENDS: [&str; 8] = ["_arn", "_id", "_name", "_enabled", "_length", "_days", "_path", "_window"];
     let name = name.to_ascii_lowercase().replace('-', "_");
     WORDS.iter().any(|w| name.contains(w)) && !(ENDS.iter().any(|e| name.ends_with(e)) && !name.contains("access_key"))
+}
+
+/// A module's source without what may be a credential: what stands before `@` in a URL, and the query.
+pub(super) fn source(text: &str) -> String {
+    let text = text.split('?').next().unwrap_or(text);
+    let clean = match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if at > scheme => format!("{}{}", &text[..scheme + 3], &text[at + 1..]),
+        _ => text.to_owned(),
+    };
+    clean.chars().take(SOURCE).map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 fn looks_like_secret(text: &str) -> bool {
@@ -295,4 +322,28 @@ fn references(bytes: &[u8], node: Node<'_>) -> Vec<Vec<String>> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_kept_without_its_credentials() {
+        assert_eq!(source("git::https://user:pw@example.org/x.git?ref=v1"), "git::https://example.org/x.git");
+        assert_eq!(source("git@example.org:x/y.git"), "git@example.org:x/y.git");
+        assert_eq!(source("terraform-aws-modules/rds/aws"), "terraform-aws-modules/rds/aws");
+    }
+
+    #[test]
+    fn names_of_secrets_are_told_from_names_that_only_point_to_them() {
+        for name in
+            ["db_password", "api-key", "client_secret", "aws_secret_access_key", "GITHUB_TOKEN", "access_key_id"]
+        {
+            assert!(is_sensitive(name), "{name}");
+        }
+        for name in ["secret_arn", "kms_key_id", "manage_master_user_password_enabled", "region", "token_window"] {
+            assert!(!is_sensitive(name), "{name}");
+        }
+    }
 }

@@ -346,7 +346,16 @@ struct RegionsDocument {
     _api_version: String,
     #[serde(rename = "kind")]
     _kind: String,
+    #[serde(rename = "metadata")]
+    _metadata: VocabularyMetadata,
     spec: RegionsSpec,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VocabularyMetadata {
+    #[serde(rename = "id")]
+    _id: String,
 }
 
 #[derive(Deserialize)]

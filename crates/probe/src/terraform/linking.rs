@@ -98,7 +98,9 @@ impl<'s, 'a> Linking<'s, 'a> {
             for (instance, block) in self.of_type(sibling) {
                 let subject = Subject { instance: *instance, block };
                 match self.target(subject, by, &[of], &[named], &mut Trace::default()) {
-                    Target::At(at) => found.push(((block.of, at.instance, at.block.of, at.block.name), (*instance, *block))),
+                    Target::At(at) => {
+                        found.push(((block.of, at.instance, at.block.of, at.block.name), (*instance, *block)))
+                    }
                     Target::Unknown => drop(loose.insert((self.scope.instances[*instance].root, block.of))),
                     Target::None | Target::Outside => {}
                 }
@@ -119,7 +121,11 @@ impl<'s, 'a> Linking<'s, 'a> {
     }
 
     /// The siblings of a type that point to a resource, and whether one points nobody knows where.
-    pub(super) fn siblings_of<'b>(&'b self, of: &'b str, subject: Subject<'b, 'b>) -> (&'b [(usize, &'s Block<'a>)], bool) {
+    pub(super) fn siblings_of<'b>(
+        &'b self,
+        of: &'b str,
+        subject: Subject<'b, 'b>,
+    ) -> (&'b [(usize, &'s Block<'a>)], bool) {
         let found = self.siblings.get(&(of, subject.instance, subject.block.of, subject.block.name));
         let root = self.scope.instances[subject.instance].root;
         (found.map_or(&[], Vec::as_slice), self.loose.contains(&(root, of)))
@@ -147,7 +153,9 @@ impl<'s, 'a> Linking<'s, 'a> {
         }
         match resolve(self.scope, from.instance, &hit.expr, trace).0 {
             Found::Null => Target::None,
-            Found::Text(text) => self.named(from.instance, types, named, &text, trace).map_or(Target::Outside, Target::At),
+            Found::Text(text) => {
+                self.named(from.instance, types, named, &text, trace).map_or(Target::Outside, Target::At)
+            }
             Found::Resource(_) | Found::Outside | Found::Looked(_) => Target::Outside,
             Found::List(_) | Found::Unknown => Target::Unknown,
         }

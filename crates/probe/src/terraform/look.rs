@@ -342,7 +342,8 @@ impl Found {
     }
 
     fn setting(&mut self, bytes: &[u8], path: String, name: &str, node: Node<'_>, value: Node<'_>) -> Option<()> {
-        let kept = Expr::read(bytes, value, name).to_value();
+        let read = if path == "source" { Expr::read_source(bytes, value) } else { Expr::read(bytes, value, name) };
+        let kept = read.to_value();
         let kept = if expr::size(&kept) > VALUE { Expr::opaque().to_value() } else { kept };
         let chunk = self.room(expr::size(&kept) + 3 * path.len() + 2 * ANCHOR)?;
         chunk.anchors.insert(format!("setting:{path}"), span(node));

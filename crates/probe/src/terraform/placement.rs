@@ -96,7 +96,13 @@ pub(super) fn observe(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, out: 
 }
 
 /// Each region that a setting names.
-fn named(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, said: &Said<PlacementRule>, setting: &str, out: &mut Vec<Observation>) {
+fn named(
+    linking: &Linking<'_, '_>,
+    subject: Subject<'_, '_>,
+    said: &Said<PlacementRule>,
+    setting: &str,
+    out: &mut Vec<Observation>,
+) {
     let found = lookup(subject.block, setting, None);
     let zone = said.rule.read_as == ReadAs::Zone;
     if found.dynamic && found.hits.is_empty() && !zone {
@@ -245,7 +251,12 @@ fn provider_address(prefix: &str, name: &str, alias: &str) -> String {
     if alias.is_empty() { format!("{prefix}provider.{name}") } else { format!("{prefix}provider.{name}.{alias}") }
 }
 
-fn of_configuration<'x>(linking: &'x Linking<'_, '_>, instance: usize, block: &'x Block<'_>, trace: &'x Trace) -> Option<Draft<'x>> {
+fn of_configuration<'x>(
+    linking: &'x Linking<'_, '_>,
+    instance: usize,
+    block: &'x Block<'_>,
+    trace: &'x Trace,
+) -> Option<Draft<'x>> {
     let said = linking.knowledge.providers.get(block.of).filter(|p| p.rule.modelled)?;
     Some(
         Draft::of("placement", block.file, Some(instance), block.seen, &said.probe, trace)
@@ -281,7 +292,10 @@ pub(super) fn observe_environment(linking: &Linking<'_, '_>, out: &mut Vec<Obser
             let Some(said) = linking.knowledge.providers.get(&name).filter(|p| p.rule.modelled) else { continue };
             let root = linking.scope.instances[instance].root;
             let own = lookup(block, "region", None).hits.is_empty();
-            if !own || linking.configured(instance, &name, &alias).is_some() || !told.insert((root, name.clone(), alias.clone())) {
+            if !own
+                || linking.configured(instance, &name, &alias).is_some()
+                || !told.insert((root, name.clone(), alias.clone()))
+            {
                 continue;
             }
             let reason = if alias.is_empty() { "region-from-environment" } else { "region-not-resolved" };

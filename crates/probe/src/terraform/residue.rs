@@ -9,9 +9,6 @@ use super::scope::Unfollowed;
 use ligase_domain::{Observation, ProbeRef};
 use std::collections::BTreeMap;
 
-/// Bytes of a source that are shown.
-const SHOWN: usize = 120;
-
 /// Emits a listener, or what looks like a store.
 pub(super) fn observe(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, out: &mut Vec<Observation>) {
     listener(linking, subject, out);
@@ -119,7 +116,7 @@ pub(super) fn observe_calls(linking: &Linking<'_, '_>, out: &mut Vec<Observation
     for (instance, name, why) in &linking.scope.unfollowed {
         let Some(call) = linking.scope.folder(*instance).calls.get(name.as_str()) else { continue };
         let looks_like = match (why, call.block.settings.get("source")) {
-            (Unfollowed::Elsewhere, Some(Expr::Text(source))) => shown(source),
+            (Unfollowed::Elsewhere, Some(Expr::Text(source))) => source.clone(),
             (Unfollowed::Elsewhere, _) => "source-not-resolved".to_owned(),
             (Unfollowed::Bounded, _) => "module-cycle-or-too-many".to_owned(),
         };
@@ -132,27 +129,5 @@ pub(super) fn observe_calls(linking: &Linking<'_, '_>, out: &mut Vec<Observation
             let draft = Draft::of("unmodelled", call.block.file, Some(*instance), call.block.seen, probe, &trace);
             out.push(linking.observation(unmodelled(draft, "terraform", of, &looks_like, &address)));
         }
-    }
-}
-
-/// A source without what may be a credential: the part before `@` of a URL, and its query.
-fn shown(source: &str) -> String {
-    let source = source.split('?').next().unwrap_or(source);
-    let clean = match (source.find("://"), source.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}{}", &source[..scheme + 3], &source[at + 1..]),
-        _ => source.to_owned(),
-    };
-    clean.chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shown;
-
-    #[test]
-    fn a_source_is_shown_without_its_credentials() {
-        assert_eq!(shown("git::https://user:pw@example.org/x.git?ref=v1"), "git::https://example.org/x.git");
-        assert_eq!(shown("git@example.org:x/y.git"), "git@example.org:x/y.git");
-        assert_eq!(shown("terraform-aws-modules/rds/aws"), "terraform-aws-modules/rds/aws");
     }
 }

@@ -410,7 +410,8 @@ mod tests {
 
     #[test]
     fn a_module_is_found_by_its_path_and_never_outside() {
-        let joined = |folder: &str, source: &str| join(folder.as_bytes(), source).map(|p| String::from_utf8(p).unwrap());
+        let joined =
+            |folder: &str, source: &str| join(folder.as_bytes(), source).map(|p| String::from_utf8(p).unwrap());
         assert_eq!(joined("", "./modules/db").as_deref(), Some("modules/db"));
         assert_eq!(joined("envs/prod", "../../modules/db/").as_deref(), Some("modules/db"));
         assert_eq!(joined("envs/prod", "../..").as_deref(), Some(""));

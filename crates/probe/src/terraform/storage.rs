@@ -85,25 +85,32 @@ fn unknown(setting: String, reason: &str) -> Verdict {
 }
 
 fn applies(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, rule: &StorageRule, trace: &mut Trace) -> bool {
-    let mut holds = |c: &Condition| condition(linking, subject, c, trace) == Some(true);
+    let mut holds = |c: &Condition| condition(linking, subject, c, None, trace) == Some(true);
     if rule.never_when.iter().any(&mut holds) {
         return false;
     }
     rule.only_when.is_empty() || rule.only_when.iter().any(holds)
 }
 
-/// Whether a condition holds; `None` when it cannot be known.
-fn condition(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, when: &Condition, trace: &mut Trace) -> Option<bool> {
+/// Whether a condition holds; `None` when it cannot be known. What it says of settings of a part is asked of that part.
+fn condition(
+    linking: &Linking<'_, '_>,
+    subject: Subject<'_, '_>,
+    when: &Condition,
+    within: Option<&str>,
+    trace: &mut Trace,
+) -> Option<bool> {
     let (scope, instance, block) = (linking.scope, subject.instance, subject.block);
+    let of_part = |path: &str| within.filter(|w| path.starts_with(&format!("{}.", dotted(w))));
     let mut parts = Vec::new();
     if let Some(path) = &when.present {
-        parts.push(is_present(scope, instance, block, path, trace));
+        parts.push(is_present(scope, instance, block, path, of_part(path), trace));
     }
     if let Some(path) = &when.missing {
-        parts.push(is_present(scope, instance, block, path, trace).map(|p| !p));
+        parts.push(is_present(scope, instance, block, path, of_part(path), trace).map(|p| !p));
     }
     if let Some(path) = &when.setting {
-        let found = lookup(block, path, None);
+        let found = lookup(block, path, of_part(path));
         parts.push(match found.hits.first().map(|h| resolve(scope, instance, &h.expr, trace).0) {
             Some(Found::Text(text)) => Some(when.is.contains(&text)),
             Some(Found::Null) => Some(false),
@@ -333,7 +340,7 @@ fn absent(
     };
     let mut verdict = None;
     for absence in &rule.absent_when {
-        let holds = absence.when.as_ref().map_or(Some(true), |w| condition(linking, subject, w, trace));
+        let holds = absence.when.as_ref().map_or(Some(true), |w| condition(linking, subject, w, within, trace));
         match holds {
             Some(false) => continue,
             Some(true) => verdict = Some(say(absence)),
@@ -358,7 +365,8 @@ fn absent(
 fn account_encrypts(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, trace: &mut Trace) -> bool {
     let place = |s: Subject<'_, '_>, trace: &mut Trace| {
         let (name, alias) = linking.bound_to(s.block);
-        let configured = linking.configured(s.instance, &name, &alias).map(|c| (c.instance, c.block.seen.span, c.block.file));
+        let configured =
+            linking.configured(s.instance, &name, &alias).map(|c| (c.instance, c.block.seen.span, c.block.file));
         let region = s.block.settings.get("region").map(|e| resolve(linking.scope, s.instance, e, trace).0);
         (linking.scope.instances[s.instance].root, configured, alias, region)
     };
@@ -411,7 +419,11 @@ fn inherited(
                 match other {
                     Some(other) if at.block.whole => {
                         let verdict = judge(linking, at, &other.rule, None, trace, depth - 1);
-                        let reason = if verdict.encrypted == Encrypted::Unknown { verdict.reason } else { "inherited".to_owned() };
+                        let reason = if verdict.encrypted == Encrypted::Unknown {
+                            verdict.reason
+                        } else {
+                            "inherited".to_owned()
+                        };
                         Verdict { reason, ..verdict }
                     }
                     _ => unknown(String::new(), "setting-not-resolved"),
@@ -463,7 +475,12 @@ fn emit(
 ) {
     let (block, rule) = (subject.block, &said.rule);
     let stack = linking.knowledge.provider_of(block.of).map_or("", |p| p.rule.stack.as_str());
-    let address = format!("{}{}{}", linking.scope.instances[subject.instance].prefix, block.address(), suffix(linking, subject, rule, part));
+    let address = format!(
+        "{}{}{}",
+        linking.scope.instances[subject.instance].prefix,
+        block.address(),
+        suffix(linking, subject, rule, part)
+    );
     // A setting is named from the block at whose end it would be added: the nested one where that stands.
     let setting = match part.and(rule.part.as_deref()) {
         Some(part) => verdict.setting.strip_prefix(part).and_then(|s| s.strip_prefix('.')).unwrap_or(&verdict.setting),
