@@ -9,7 +9,9 @@ use crate::cache;
 use crate::error::VcsError;
 use crate::repository::{domain_oid, git_oid, open_handle};
 use crate::wire::{Answer, Request, VERSION, Work};
-use git2::{AutotagOption, Cred, Direction, FetchOptions, RemoteCallbacks, RemoteConnection, RemoteRedirect};
+use git2::{
+    AutotagOption, Cred, Direction, ErrorClass, FetchOptions, RemoteCallbacks, RemoteConnection, RemoteRedirect,
+};
 use ligase_domain::{FailureReason, Oid};
 use std::cell::Cell;
 use std::io::{Read, Write};
@@ -138,7 +140,14 @@ impl Wanted {
                 format!("{received_bytes} bytes and {objects_seen} objects, the limits are {bytes} and {objects}");
             return Err(VcsError::new(FailureReason::OverBudget, what));
         }
-        fetched.map_err(|e| of_server("fetch", &e))?;
+        let by_id = spec.starts_with(&format!("+{}", self.revision));
+        fetched.map_err(|e| match of_server("fetch", &e) {
+            // libgit2 does not understand the packet with which a server refuses an id.
+            error if by_id && e.message().contains("unexpected packet") => {
+                VcsError::new(FailureReason::Superseded, error.detail)
+            }
+            error => error,
+        })?;
         let kept = repo.refname_to_id(&cache::kept_ref(&self.revision)).ok();
         if kept.is_none_or(|k| k.as_bytes() != self.revision.as_bytes()) {
             return Err(VcsError::new(FailureReason::Superseded, format!("no ref holds {}", self.revision)));
@@ -174,6 +183,10 @@ fn of_server(what: &str, error: &git2::Error) -> VcsError {
         FailureReason::Superseded
     } else if says("status code: 404") || says("status code: 403") || says("status code: 401") {
         FailureReason::NotFound
+    } else if error.class() == ErrorClass::Os
+        && ["connect", "resolve", "socket", "reset", "timed out"].into_iter().any(says)
+    {
+        FailureReason::Unreachable
     } else {
         return VcsError::of(what, error);
     };

@@ -6,6 +6,7 @@ use crate::repository::{Handle, Repository, domain_oid, git_oid};
 use crate::tree::MAX_PATH_BYTES;
 use git2::ObjectType;
 use ligase_domain::{Entry, EntryKind, FailureReason, Oid, RepoPath};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The largest tree object that is parsed: 200,000 entries of 80 bytes.
 const MAX_TREE_BYTES: usize = 16 << 20;
@@ -28,8 +29,15 @@ pub(crate) enum ChildKind {
 /// Size and type without inflating the object. What is not there is corrupt: somebody named it.
 pub(crate) fn header(repo: &Handle<'_>, oid: &Oid) -> Result<(u64, ObjectType), VcsError> {
     let odb = repo.odb().map_err(|e| VcsError::of("object database", &e))?;
-    let (size, kind) = odb.read_header(git_oid(oid)?).map_err(|e| VcsError::of_object(&oid.to_string(), &e))?;
+    let (size, kind) = read_header(&odb, oid)?.map_err(|e| VcsError::of_object(&oid.to_string(), &e))?;
     Ok((size as u64, kind))
+}
+
+/// git2 panics on an object of no type that it knows, which a changed byte in a pack makes.
+fn read_header(odb: &git2::Odb<'_>, oid: &Oid) -> Result<Result<(usize, ObjectType), git2::Error>, VcsError> {
+    let id = git_oid(oid)?;
+    catch_unwind(AssertUnwindSafe(|| odb.read_header(id)))
+        .map_err(|_| VcsError::new(FailureReason::CorruptObject, format!("{oid} has no known type")))
 }
 
 /// A blob's bytes; more than `limit` are refused before they are inflated.
@@ -50,7 +58,7 @@ pub(crate) fn blob(repo: &Handle<'_>, oid: &Oid, limit: u64) -> Result<Vec<u8>, 
 /// The commit, after a look at its size.
 pub(crate) fn commit<'r>(repo: &'r Handle<'_>, oid: &Oid) -> Result<git2::Commit<'r>, VcsError> {
     let odb = repo.odb().map_err(|e| VcsError::of("object database", &e))?;
-    let (size, kind) = match odb.read_header(git_oid(oid)?) {
+    let (size, kind) = match read_header(&odb, oid)? {
         Ok(found) => found,
         Err(e) if e.code() == git2::ErrorCode::NotFound => {
             return Err(VcsError::new(FailureReason::NotFound, format!("there is no commit {oid}")));

@@ -361,3 +361,44 @@ fn a_missing_revision_and_an_id_of_another_kind_are_not_found() {
     }
     assert_eq!(repository.revision(&Oid::Sha256([7; 32])).err().map(|e| e.reason), Some(FailureReason::ObjectFormat));
 }
+
+#[test]
+fn a_pack_cut_or_changed_anywhere_ends_with_an_error_or_the_right_bytes() {
+    let text: String = (0..300).map(|n| format!("line {n} {}\n", n * 7919 % 1000)).collect();
+    let fixture = Fixture::with(&[("f", &text), ("d/g", "other\n")]);
+    fixture.commit(&[("f", &format!("{text}more\n"))], "delta");
+    let bare = fixture.bare();
+    git(&bare, &["repack", "-adfq"]);
+    let head = fixture.head();
+    let mut pack = std::fs::read_dir(bare.join("objects/pack")).unwrap().flatten().map(|e| e.path());
+    let pack = pack.find(|p| p.extension().is_some_and(|e| e == "pack")).unwrap();
+    let whole = std::fs::read(&pack).unwrap();
+    let expected = format!("{text}more\n").into_bytes();
+    let (sent, received) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for place in (0..whole.len()).step_by(3) {
+            let mut flipped = whole.clone();
+            flipped[place] ^= 1 << (place % 8);
+            for bytes in [&whole[..place], &flipped] {
+                overwrite(&pack, bytes);
+                let Ok(repository) = Repository::open(&bare) else { continue };
+                let Ok(revision) = repository.revision(&head) else { continue };
+                let Ok(entries) = revision.entries() else { continue };
+                let _ = repository.commit(&head);
+                for entry in entries.iter().filter(|e| e.path == "f".into()) {
+                    let _ = revision.size(entry);
+                    if let Ok(read) = revision.read(entry, 1 << 20) {
+                        assert_eq!(read, expected);
+                    }
+                }
+            }
+            sent.send(place).unwrap();
+        }
+        sent.send(usize::MAX).unwrap();
+    });
+    let mut last = None;
+    while let Ok(place) = received.recv_timeout(Duration::from_secs(10)) {
+        last = Some(place);
+    }
+    assert_eq!(last, Some(usize::MAX), "reading never ended, or gave wrong bytes");
+}

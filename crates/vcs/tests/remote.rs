@@ -66,7 +66,9 @@ impl Served {
 }
 
 fn reason<T: std::fmt::Debug>(result: Result<T, VcsError>) -> FailureReason {
-    result.unwrap_err().reason
+    let error = result.unwrap_err();
+    eprintln!("{error}");
+    error.reason
 }
 
 #[test]
