@@ -155,7 +155,7 @@ pub struct Vocabulary {
     pub sanitizers: Vec<String>,
     /// Not offered yet.
     #[serde(default)]
-    pub sinks: Vec<String>,
+    pub sinks: Vec<Placed<String>>,
 }
 
 /// Which files are the service's.
@@ -423,7 +423,7 @@ pub(crate) fn value_of(dna: Option<&Dna>) -> Record<'_> {
             Record::new([
                 ("guards", texts(&vocabulary.guards)),
                 ("sanitizers", texts(&vocabulary.sanitizers)),
-                ("sinks", texts(&vocabulary.sinks)),
+                ("sinks", list([])),
             ])
             .boxed(),
         ),
@@ -478,10 +478,10 @@ impl<'a> Reader<'a> {
         if let Some(first) = spec.provides.first() {
             self.not_offered("provides (what others inherit)", first.place);
         }
-        if !spec.vocabulary.sinks.is_empty() {
+        if let Some(first) = spec.vocabulary.sinks.first() {
             self.not_offered(
-                "vocabulary.sinks in a DNA: an organisation's own sinks are a pack of its catalog; it",
-                Place::default(),
+                "vocabulary.sinks (an organisation's own sinks are vocabulary of its catalog)",
+                first.place,
             );
         }
         let dna = Dna {

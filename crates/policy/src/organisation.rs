@@ -45,7 +45,7 @@ pub struct OrganisationSpec {
     pub sources: Vec<SourceSpec>,
     /// Globs of files in this repository that hold services' identities; one or several.
     #[serde(default)]
-    pub services: OneOrMany,
+    pub services: Placed<OneOrMany>,
     /// Constraints that hold for every service; nothing lowers it.
     #[serde(default)]
     pub floor: Vec<Placed<String>>,
@@ -104,13 +104,11 @@ pub enum OneOrMany {
     Many(Vec<Placed<String>>),
 }
 
-impl OneOrMany {
-    fn all(&self) -> Vec<Placed<String>> {
-        match self {
-            Self::None => vec![],
-            Self::One(one) => vec![Placed::nowhere(one.clone())],
-            Self::Many(many) => many.clone(),
-        }
+fn all_of(texts: &Placed<OneOrMany>) -> Vec<Placed<String>> {
+    match &texts.value {
+        OneOrMany::None => vec![],
+        OneOrMany::One(one) => vec![Placed { value: one.clone(), place: texts.place }],
+        OneOrMany::Many(many) => many.clone(),
     }
 }
 
@@ -396,7 +394,7 @@ impl Organisation {
         }
         let cascades = spec.cascades.iter().map(|c| cascade(&mut reader, c, catalog)).collect();
         let budgets = budgets(&mut reader, &spec.budgets);
-        let (services, hashed) = services(&mut reader, &spec.services.all(), files, catalog);
+        let (services, hashed) = services(&mut reader, &all_of(&spec.services), files, catalog);
         if !reader.errors.is_empty() {
             return Err(reader.errors);
         }
