@@ -132,7 +132,7 @@ impl Committer {
         if group.iter().all(|commit| commit.objects.is_empty() && commit.looks.is_empty()) {
             return Ok(());
         }
-        let (tail, new) = self.segments.tail(&self.head)?;
+        let (tail, new) = self.segments.tail(&self.head).map_err(|error| beginning(&self.shared, error))?;
         let (mut out, mut entries) = (Vec::new(), Vec::new());
         let (id, durable, marker) = (tail.id, tail.durable, tail.marker);
         let mut frame = |kind, digest: Digest, payload: &[u8]| {
@@ -211,7 +211,7 @@ impl Committer {
     }
 
     fn append_entries(&mut self, records: &[Vec<u8>]) -> Result<(), StoreError> {
-        let (tail, _) = self.journal.tail(&self.head)?;
+        let (tail, _) = self.journal.tail(&self.head).map_err(|error| beginning(&self.shared, error))?;
         let (mut out, mut offsets) = (Vec::new(), Vec::new());
         for record in records {
             offsets.push(tail.durable + out.len() as u64);
@@ -233,6 +233,11 @@ pub fn encode(entry: &JournalEntry, sequence: u64) -> Result<Vec<u8>, StoreError
         let remedy = "Give the entry a short kind and a time in milliseconds";
         StoreError::new(codes::LIMIT, Path::new("journal"), error.to_string(), remedy)
     })
+}
+
+/// A file that could not be begun: when the disk is full that passes, whatever else it is does not.
+fn beginning(shared: &Shared, error: StoreError) -> StoreError {
+    if error.code == codes::NO_SPACE { error } else { shared.fail(error) }
 }
 
 fn appending(shared: &Shared, path: &Path, failure: &crate::series::AppendError) -> StoreError {

@@ -34,6 +34,19 @@ pub enum IndexChoice {
     Memory,
 }
 
+/// Opens or makes an index in a folder.
+pub type Maker = Box<dyn Fn(&Path) -> Result<Box<dyn Index>, IndexError> + Send>;
+
+impl IndexChoice {
+    /// What opens it.
+    pub(crate) fn maker(self) -> Maker {
+        match self {
+            Self::Sled => Box::new(|dir| Ok(Box::new(SledIndex::open(dir)?))),
+            Self::Memory => Box::new(|_| Ok(Box::new(MemoryIndex::default()))),
+        }
+    }
+}
+
 type Reply<T> = SyncSender<T>;
 
 enum Ask {
@@ -60,7 +73,7 @@ impl IndexThread {
     /// Starts the thread and brings the index to what the segments say.
     pub fn start(
         store: &Path,
-        choice: IndexChoice,
+        make: Maker,
         rebuild: bool,
         segments: Tallies,
     ) -> Result<(Self, IndexStart), StoreError> {
@@ -68,7 +81,7 @@ impl IndexThread {
         let (started, start) = sync_channel(1);
         let rebuilds = Arc::new(AtomicU64::new(0));
         let mut keeper = Keeper {
-            place: Place { dir: store.join("index"), state: store.join("index.state"), choice },
+            place: Place { dir: store.join("index"), state: store.join("index.state"), make, in_memory: false },
             series: Series::segments(store),
             index: Box::new(MemoryIndex::default()),
             rebuilds: Arc::clone(&rebuilds),
@@ -142,23 +155,24 @@ fn died(store: &Path) -> StoreError {
 struct Place {
     dir: PathBuf,
     state: PathBuf,
-    choice: IndexChoice,
+    make: Maker,
+    /// No index can be made in the folder.
+    in_memory: bool,
 }
 
 impl Place {
     fn say(&self, state: &str) {
-        if self.choice == IndexChoice::Sled
-            && let Err(error) = std::fs::write(&self.state, state)
-        {
+        if let Err(error) = std::fs::write(&self.state, state) {
             tracing::warn!(%error, "the index's state could not be written; it may be rebuilt at the next start");
         }
     }
 
     fn open(&self) -> Result<Box<dyn Index>, IndexError> {
-        match self.choice {
-            IndexChoice::Sled => Ok(Box::new(SledIndex::open(&self.dir)?)),
-            IndexChoice::Memory => Ok(Box::new(MemoryIndex::default())),
+        if self.in_memory {
+            return Ok(Box::new(MemoryIndex::default()));
         }
+        let opened = catch_unwind(AssertUnwindSafe(|| (self.make)(&self.dir)));
+        opened.unwrap_or_else(|_| Err(IndexError("a panic".to_owned())))
     }
 
     /// Keeps the last wrong index for whoever wants to know why, and no other.
@@ -207,14 +221,12 @@ impl Keeper {
 
     fn open_and_compare(&mut self, killed: bool, segments: &Tallies, held: &mut Tallies) -> Result<(), IndexError> {
         self.place.say("opening");
-        let place = &self.place;
-        let opened = catch_unwind(AssertUnwindSafe(|| place.open()));
-        self.index = opened.unwrap_or_else(|_| Err(IndexError("a panic".to_owned())))?;
+        self.index = self.place.open()?;
         *held = guarded(&mut self.index, |index| index.tally())?;
         if *held == *segments {
             return Ok(());
         }
-        let refillable = killed || self.place.choice == IndexChoice::Memory || held.is_empty();
+        let refillable = killed || held.is_empty();
         let behind = |id| held.get(id).map_or(0, |tally| tally.entries);
         let unknown = held.keys().any(|id| !segments.contains_key(id));
         if !refillable || unknown {
@@ -253,7 +265,7 @@ impl Keeper {
         self.place.move_aside();
         if let Err(IndexError(why)) = self.build() {
             tracing::error!(why, "the index cannot be rebuilt on the disk and is kept in memory");
-            self.place.choice = IndexChoice::Memory;
+            self.place.in_memory = true;
             self.index = Box::new(MemoryIndex::default());
             if let Err(IndexError(why)) = self.fill_all() {
                 tracing::error!(why, "some segments cannot be read: their objects cannot be found");
@@ -262,9 +274,7 @@ impl Keeper {
     }
 
     fn build(&mut self) -> Result<(), IndexError> {
-        let place = &self.place;
-        let opened = catch_unwind(AssertUnwindSafe(|| place.open()));
-        self.index = opened.unwrap_or_else(|_| Err(IndexError("a panic".to_owned())))?;
+        self.index = self.place.open()?;
         self.fill_all()?;
         guarded(&mut self.index, |index| index.flush())
     }
@@ -284,7 +294,7 @@ impl Keeper {
             }
         }
         // Even what was just rebuilt fails: the index in memory does not.
-        self.place.choice = IndexChoice::Memory;
+        self.place.in_memory = true;
         self.rebuild("a new index fails too");
         guarded(&mut self.index, &call).unwrap_or_default()
     }

@@ -269,3 +269,71 @@ pub fn header_names(header: &[u8; FRAME_HEADER], digest: &Digest, length: u32) -
         && header[48..52] == length.to_le_bytes()
         && crc32fast::hash(&header[..56]).to_le_bytes() == header[56..]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{file_header, write_frame};
+
+    /// A segment of three frames; the second is zeros, as a page that was never written. Returns where each begins.
+    fn segment(dir: &Path, synced: [u64; 3]) -> (Series, FileId, [u64; 3]) {
+        let series = Series::segments(dir);
+        std::fs::create_dir_all(&series.dir).expect("a folder");
+        let id = FileId { fence: 0, number: 0 };
+        let (mut bytes, mut begins) = (file_header([9; 8], 0).to_vec(), [0; 3]);
+        for (i, payload) in [b"one".as_slice(), b"two", b"three"].into_iter().enumerate() {
+            begins[i] = bytes.len() as u64;
+            write_frame(&mut bytes, [9; 8], Kind::Object, &Digest::of(payload), synced[i], payload);
+        }
+        bytes[begins[1] as usize..begins[2] as usize].fill(0);
+        std::fs::write(series.path(id), bytes).expect("a file");
+        (series, id, begins)
+    }
+
+    fn recovered(series: &Series, reached: Reached) -> (Vec<Digest>, Vec<(u64, u64)>, u64) {
+        let mut keys = vec![];
+        let found =
+            segments(series, reached, 0, &mut |entry| keys.push(entry.key)).expect("segments never fail to open");
+        let damage = found.damage.iter().map(|damage| (damage.from, damage.to)).collect();
+        (keys, damage, found.tail.expect("of this term").durable)
+    }
+
+    #[test]
+    fn a_hole_in_what_was_never_acknowledged_is_cut_off_with_all_behind_it() {
+        let dir = tempfile::tempdir().expect("a folder");
+        // The second and the third came in one group, after the first was durable: 64 + 60 + 3.
+        let (series, id, begins) = segment(dir.path(), [64, 127, 127]);
+        let expected = (vec![Digest::of(b"one")], vec![], begins[1]);
+        assert_eq!(recovered(&series, Some((id, begins[1]))), expected);
+        assert_eq!(series.path(id).metadata().expect("a file").len(), begins[1]);
+        let (series, _, begins) = segment(dir.path(), [64, 127, 127]);
+        assert_eq!(recovered(&series, None), (vec![Digest::of(b"one")], vec![], begins[1]));
+    }
+
+    #[test]
+    fn a_hole_before_what_was_written_after_it_was_durable_is_damage() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (series, id, begins) = segment(dir.path(), [64, 127, 190]);
+        let kept = (vec![Digest::of(b"one"), Digest::of(b"three")], vec![(begins[1], begins[2])], begins[2] + 65);
+        assert_eq!(recovered(&series, None), kept);
+        assert_eq!(recovered(&series, Some((id, begins[1]))), kept);
+    }
+
+    #[test]
+    fn a_hole_in_what_was_acknowledged_is_damage() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (series, id, begins) = segment(dir.path(), [64, 127, 127]);
+        let (keys, damage, _) = recovered(&series, Some((id, begins[2] + 65)));
+        assert_eq!((keys.len(), damage), (2, vec![(begins[1], begins[2])]));
+    }
+
+    #[test]
+    fn a_file_that_died_before_its_header_was_whole_is_begun_again() {
+        for len in [0, 1, 40] {
+            let dir = tempfile::tempdir().expect("a folder");
+            let (series, id, _) = segment(dir.path(), [64, 127, 127]);
+            std::fs::write(series.path(id), vec![0; len]).expect("a file");
+            assert_eq!(recovered(&series, None), (vec![], vec![], FILE_HEADER));
+        }
+    }
+}

@@ -78,8 +78,11 @@ impl Series {
     }
 }
 
-/// A file, what its header says (marker, length of the file before it), and its length.
-pub fn open_read(path: &Path) -> Result<(File, Option<(Marker, u64)>, u64), StoreError> {
+/// What a file's header says: its marker, and the length at which the file before it ended.
+pub type Said = Option<(Marker, u64)>;
+
+/// A file, what its header says if it is whole, and its length.
+pub fn open_read(path: &Path) -> Result<(File, Said, u64), StoreError> {
     let file = File::open(path).at(path, "open")?;
     let len = file.metadata().at(path, "ask the length of")?.len();
     let mut header = [0; FILE_HEADER as usize];

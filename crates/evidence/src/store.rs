@@ -11,7 +11,7 @@ use crate::error::{At, codes};
 use crate::frame::MAX_PAYLOAD;
 use crate::head::Head;
 use crate::index::Tallies;
-use crate::index_thread::{IndexChoice, IndexThread};
+use crate::index_thread::{IndexChoice, IndexThread, Maker};
 use crate::journal::Entries;
 use crate::lookup::{MAX_OBJECT_BYTES, Members, Shared};
 use crate::recover::{self, Damage};
@@ -129,6 +129,10 @@ pub struct Store {
 impl Store {
     /// Opens the store in a folder, or makes it.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
+        Self::open_with(dir, options, options.index.maker())
+    }
+
+    fn open_with(dir: &Path, options: StoreOptions, make: Maker) -> Result<Self, StoreError> {
         let lock = take_folder(dir)?;
         let (head, segment_reached, journal_reached) = Head::open(dir)?;
         let (blobs, large, large_bytes) = Blobs::open(dir)?;
@@ -151,7 +155,7 @@ impl Store {
         })?;
         let count = segments.tallies.len() as u64;
         let tallies = segments.tallies.clone();
-        let (index, start) = IndexThread::start(dir, options.index, options.rebuild_index, tallies)?;
+        let (index, start) = IndexThread::start(dir, make, options.rebuild_index, tallies)?;
         damage.extend(known_no_more(&series, &start.held, &segments.tallies));
         for found in &damage {
             tracing::error!(path = %found.path.display(), from = found.from, to = found.to, "{}", found.problem);
@@ -323,10 +327,7 @@ impl Store {
     }
 
     /// Of the pairs those that are new, and those that contradict.
-    fn new_looks(
-        &self,
-        looks: Vec<(Digest, Digest)>,
-    ) -> Result<(Vec<(Digest, Digest)>, Vec<LookConflict>), StoreError> {
+    fn new_looks(&self, looks: Looks) -> Result<(Looks, Vec<LookConflict>), StoreError> {
         let keys: Vec<Digest> = looks.iter().map(|(look, _)| *look).collect();
         let (mut new, mut conflicts) = (BTreeMap::new(), Vec::new());
         for ((look, object), stands) in looks.into_iter().zip(self.shared.looks(&keys)?) {
@@ -339,12 +340,7 @@ impl Store {
         Ok((new.into_iter().collect(), conflicts))
     }
 
-    fn send(
-        &self,
-        objects: Objects,
-        looks: Vec<(Digest, Digest)>,
-        entries: Vec<JournalEntry>,
-    ) -> Result<u64, StoreError> {
+    fn send(&self, objects: Objects, looks: Looks, entries: Vec<JournalEntry>) -> Result<u64, StoreError> {
         let (reply, answer) = sync_channel(1);
         let commits = self.commits.as_ref().expect("taken only when the store is dropped");
         let ended = || {
@@ -361,7 +357,10 @@ impl Store {
     }
 }
 
+/// Objects by digest.
 type Objects = Vec<(Digest, Vec<u8>)>;
+/// Pairs of look key and object.
+type Looks = Vec<(Digest, Digest)>;
 
 impl Drop for Store {
     fn drop(&mut self) {
@@ -431,3 +430,6 @@ fn take_folder(dir: &Path) -> Result<File, StoreError> {
 }
 
 const FORMAT: &str = "ligase-evidence 1\n";
+
+#[cfg(test)]
+mod tests;

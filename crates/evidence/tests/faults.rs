@@ -1,4 +1,5 @@
 //! What the store makes of damage: torn ends, cut files, flipped bits, a lost or wrong index.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 
 mod common;
 
@@ -30,8 +31,9 @@ impl Bed {
         let _ = std::fs::remove_dir_all(&self.copy);
         common::copy(&self.original, &self.copy);
         if !with_index {
-            std::fs::remove_dir_all(self.copy.join("index")).unwrap();
-            std::fs::remove_file(self.copy.join("index.state")).unwrap();
+            // A store with its index in memory has neither.
+            let _ = std::fs::remove_dir_all(self.copy.join("index"));
+            let _ = std::fs::remove_file(self.copy.join("index.state"));
         }
         &self.copy
     }
@@ -133,7 +135,9 @@ fn a_flipped_bit_anywhere_in_the_journal_is_told_with_its_place() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), memory()).unwrap();
         store.put_batch(vec![object(0)]).unwrap();
-        (0..6).for_each(|_| drop(store.append(vec![entry(0)]).unwrap()));
+        for _ in 0..6 {
+            store.append(vec![entry(0)]).unwrap();
+        }
         drop(store);
         std::fs::remove_file(dir.path().join("HEAD")).unwrap();
         flip(&last(dir.path(), "journal"), byte * 8);
@@ -312,16 +316,4 @@ fn an_index_that_died_while_it_was_opened_is_not_opened_again() {
     assert_eq!(store.stats().unwrap().index_rebuilds, 1);
     assert_whole(&store, 30);
     assert!(dir.path().join("index.wrong").is_dir());
-}
-
-#[test]
-fn an_index_that_cannot_be_made_on_the_disk_is_kept_in_memory() {
-    let dir = tempfile::tempdir().unwrap();
-    filled(dir.path(), 30, small());
-    // A file in the folder's place that cannot be moved aside, because something not empty stands there too.
-    std::fs::remove_dir_all(dir.path().join("index")).unwrap();
-    std::os::unix::fs::symlink("/proc/self/nowhere/index", dir.path().join("index")).unwrap();
-    std::os::unix::fs::symlink("/proc/self/nowhere/index", dir.path().join("index.wrong")).unwrap();
-    let store = Store::open(dir.path(), small()).unwrap();
-    assert_whole(&store, 30);
 }

@@ -1,6 +1,7 @@
 //! A writing process is killed at random moments. Whatever it had acknowledged is there afterwards and verifies.
 //!
 //! The writer is this test binary itself, run again with a variable that names the store's folder.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 
 mod common;
 

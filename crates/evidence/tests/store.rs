@@ -1,4 +1,5 @@
 //! What the store promises while nothing goes wrong, and what it refuses.
+#![allow(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 
 mod common;
 

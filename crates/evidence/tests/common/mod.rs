@@ -40,7 +40,7 @@ pub fn entry(number: u64) -> JournalEntry {
 
 /// Opens with small segments, so that a test has several.
 pub fn small() -> StoreOptions {
-    StoreOptions { segment_bytes: 20_000, ..StoreOptions::default() }
+    StoreOptions { segment_bytes: 10_000, ..StoreOptions::default() }
 }
 
 /// A store of `count` objects, each with a look pair and an entry, closed.
