@@ -162,6 +162,9 @@ fn shown_path(text: &str) -> String {
 
 /// A text safe to print, cut at a number of characters: control and direction characters are escaped.
 pub fn escaped(text: &str, limit: usize) -> String {
+    if text.len() <= limit && text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        return text.to_owned();
+    }
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {
         if n == limit {

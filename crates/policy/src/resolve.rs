@@ -180,7 +180,7 @@ struct Wanted<'a> {
     now: Timestamp,
     reasons: BTreeMap<String, Reasons>,
     controls: BTreeMap<ClauseId, BTreeSet<ControlRef>>,
-    bounds: BTreeMap<String, Vec<(ControlRef, BTreeMap<String, Bound>)>>,
+    bounds: BTreeMap<String, Vec<BTreeMap<String, Bound>>>,
     frameworks: BTreeMap<String, Digest>,
     unserved: BTreeSet<ControlRef>,
     problems: BTreeSet<String>,
@@ -270,7 +270,7 @@ impl<'a> Wanted<'a> {
                 self.constraint(&clause.constraint, &format!("{by}: {id} {}", control.id.value), mode, enforcement);
                 if !link.bounds.is_empty() {
                     let bounds = self.bounds.entry(clause.constraint.clone()).or_default();
-                    bounds.push((name.clone(), link.bounds.clone()));
+                    bounds.push(link.bounds.clone());
                 }
                 self.controls.entry(clause).or_default().insert(name.clone());
             }
@@ -374,12 +374,12 @@ impl<'a> Wanted<'a> {
         name: &str,
         spec: &ParameterSpec,
         said: Option<&ParameterValue>,
-        bounds: &[(ControlRef, BTreeMap<String, Bound>)],
+        bounds: &[BTreeMap<String, Bound>],
     ) -> i64 {
         let of = |v: &ParameterValue| if let ParameterValue::Int(n) = v { Some(*n) } else { None };
-        let asked = bounds.iter().filter_map(|(control, b)| b.get(name).map(|b| (control, b)));
+        let asked = bounds.iter().filter_map(|b| b.get(name));
         let (mut least, mut most): (Option<i64>, Option<i64>) = (None, None);
-        for (_, bound) in asked {
+        for bound in asked {
             least = least.max(bound.at_least);
             most = match (most, bound.at_most) {
                 (Some(a), Some(b)) => Some(a.min(b)),

@@ -80,12 +80,13 @@ fn changeset(folder: &str, clause: &str, findings: Vec<FindingId>, state: Change
 }
 
 fn wanted(mode: &str) -> DesiredState {
-    let catalog = catalog();
+    static CATALOG: std::sync::OnceLock<ligase_policy::Catalog> = std::sync::OnceLock::new();
+    let catalog = CATALOG.get_or_init(catalog);
     let organisation = organisation(
-        &catalog,
+        catalog,
         &format!("  cascades: [{{ name: a, constraints: [authn-endpoints, enc-at-rest], mode: {mode} }}]\n"),
     );
-    resolve(&catalog, Some(&organisation), None, &Approvals::default(), NOW)
+    resolve(catalog, Some(&organisation), None, &Approvals::default(), NOW)
 }
 
 struct World {
