@@ -30,9 +30,12 @@ pub struct Difference {
     pub new: Vec<Finding>,
     /// Decided in the base, and in the head no longer.
     pub undecided: Vec<Finding>,
+    /// Judged in the base, and in the head exempt: a role or a path that now counts as public.
+    pub exempted: Vec<Finding>,
     /// Not satisfied in the base, and satisfied in the head.
     pub fixed: Vec<Finding>,
-    /// Not satisfied in the base, and in the head without a subject: deleted, renamed or hidden. As the base had them.
+    /// Judged in the base, and in the head without a subject: deleted, renamed, moved to where nobody looks. As the base
+    /// had them.
     pub vanished: Vec<Finding>,
     /// Not satisfied in both.
     pub unchanged: Vec<Finding>,
@@ -53,11 +56,15 @@ pub fn difference(base: &Inspection, head: &Inspection) -> Difference {
             (Some(Outcome::NotSatisfied), Outcome::Satisfied) => &mut out.fixed,
             (Some(Outcome::NotSatisfied | Outcome::Satisfied), Outcome::Indeterminate(_)) => &mut out.undecided,
             (None, Outcome::Indeterminate(_)) => &mut out.undecided,
+            (Some(Outcome::NotSatisfied | Outcome::Satisfied), Outcome::NotApplicable(_)) => &mut out.exempted,
             _ => continue,
         };
         list.push(finding.clone());
     }
-    let gone = |f: &&Finding| f.outcome == Outcome::NotSatisfied && !after.contains(&f.id);
+    let decided = |f: &Finding| matches!(f.outcome, Outcome::NotSatisfied | Outcome::Satisfied);
+    // A file that can be read again and a declaration that is true again leave no subject, and nobody misses it.
+    let observed = |f: &Finding| !matches!(f.subject.kind.as_str(), "service" | "file" | "declaration");
+    let gone = |f: &&Finding| decided(f) && observed(f) && !after.contains(&f.id);
     out.vanished = base.findings().filter(gone).cloned().collect();
     let skipped: BTreeSet<&RepoPath> = base.population.skipped.iter().map(|s| &s.path).collect();
     let head_skipped = head.population.skipped.iter().map(|s| &s.path);

@@ -11,7 +11,7 @@ use ligase_domain::{
     Assessment, Entry, Finding, LookCache, LookedFile, Observation, Population, RepoPath, ServiceId, SourceTree,
     Timestamp,
 };
-use ligase_policy::{Approvals, Catalog, DesiredState, JudgeEnv, JudgeInput, judge, resolve};
+use ligase_policy::{Approvals, Catalog, DesiredState, JudgeEnv, JudgeInput, Scope, judge, resolve};
 use ligase_probe::{ProbeSet, Progress, link, look};
 use std::collections::BTreeMap;
 
@@ -58,6 +58,12 @@ impl Inspection {
     /// The service of that id.
     pub fn service(&self, id: &ServiceId) -> Option<&ServiceInspection> {
         self.services.iter().find(|s| s.assessment.service == *id)
+    }
+
+    /// The files of one service.
+    pub fn scope_of(&self, id: &ServiceId) -> Scope {
+        let folders: Vec<String> = self.written.keys().cloned().collect();
+        Scope::new(&id.folder, self.service(id).and_then(|s| s.desired.dna.as_ref()), &folders)
     }
 
     /// All findings of all services.
