@@ -34,7 +34,7 @@ pub struct Difference {
     pub exempted: Vec<Finding>,
     /// Not satisfied in the base, and satisfied in the head.
     pub fixed: Vec<Finding>,
-    /// Judged in the base, and in the head without a subject: deleted, renamed, moved to where nobody looks. As the base
+    /// Seen in the base, and in the head without a subject: deleted, renamed, moved to where nobody looks. As the base
     /// had them.
     pub vanished: Vec<Finding>,
     /// Not satisfied in both.
@@ -61,10 +61,9 @@ pub fn difference(base: &Inspection, head: &Inspection) -> Difference {
         };
         list.push(finding.clone());
     }
-    let decided = |f: &Finding| matches!(f.outcome, Outcome::NotSatisfied | Outcome::Satisfied);
     // A file that can be read again and a declaration that is true again leave no subject, and nobody misses it.
     let observed = |f: &Finding| !matches!(f.subject.kind.as_str(), "service" | "file" | "declaration");
-    let gone = |f: &&Finding| decided(f) && observed(f) && !after.contains(&f.id);
+    let gone = |f: &&Finding| observed(f) && !after.contains(&f.id);
     out.vanished = base.findings().filter(gone).cloned().collect();
     let skipped: BTreeSet<&RepoPath> = base.population.skipped.iter().map(|s| &s.path).collect();
     let head_skipped = head.population.skipped.iter().map(|s| &s.path);

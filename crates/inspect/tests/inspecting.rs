@@ -71,7 +71,8 @@ fn a_declared_service_is_judged_by_what_it_declares() {
 
 #[test]
 fn what_no_declaration_governs_is_a_service_that_has_not_declared_itself() {
-    let nested = inspect(&[("services/notes/app.py", APP), ("services/notes/dna.yaml", DNA), ("tools/x.py", "print(1)\n")]);
+    let nested =
+        inspect(&[("services/notes/app.py", APP), ("services/notes/dna.yaml", DNA), ("tools/x.py", "print(1)\n")]);
     let folders: Vec<&str> = nested.services.iter().map(|s| s.assessment.service.folder.as_str()).collect();
     assert_eq!(folders, ["", "services/notes"]);
     assert!(!nested.services[0].assessment.declared && nested.services[1].assessment.declared);
@@ -89,7 +90,8 @@ fn declarations_in_tests_and_examples_declare_nothing() {
 
 #[test]
 fn a_declaration_that_cannot_be_read_leaves_everything_undecided_and_is_named() {
-    for text in [DNA.replace("pii", "pij"), DNA.replace("exposure", "exposur"), format!("{DNA}{}", "#".repeat(70_000))] {
+    for text in [DNA.replace("pii", "pij"), DNA.replace("exposure", "exposur"), format!("{DNA}{}", "#".repeat(70_000))]
+    {
         let inspection = inspect(&[("app.py", APP), ("dna.yaml", &text)]);
         assert_eq!(inspection.problems.len(), 1, "{:?}", inspection.problems);
         assert_eq!(inspection.problems[0].file, "dna.yaml");
@@ -165,7 +167,8 @@ fn a_tree_that_cannot_be_listed_is_incomplete_and_not_clean() {
     let declared = Declared::working_tree("t").with(Identities::Everything);
     let inspection = inspector.inspect(&tree, &declared, &NoCache, NOW, &NoProgress);
     assert_eq!(inspection.population.incomplete.as_deref(), Some("over-budget"));
-    let satisfied = inspection.findings().filter(|f| f.outcome == Outcome::Satisfied && f.subject.kind != "service").count();
+    let satisfied =
+        inspection.findings().filter(|f| f.outcome == Outcome::Satisfied && f.subject.kind != "service").count();
     assert_eq!(satisfied, 0);
     let clean = inspection.findings().filter(|f| matches!(f.outcome, Outcome::NotApplicable(_))).collect::<Vec<_>>();
     assert!(clean.iter().all(|f| f.outcome.reason() == Some("no-residency-declared")), "{clean:#?}");
@@ -177,7 +180,17 @@ fn every_example_of_the_catalog_holds() {
     assert!(report.problems.is_empty(), "{:#?}", report.problems);
     let failures: Vec<String> = report
         .failures()
-        .map(|r| format!("{}:{} {} [{}] {}: {}", r.file, r.line, r.clause, r.stack, r.name, r.failure.clone().unwrap_or_default()))
+        .map(|r| {
+            format!(
+                "{}:{} {} [{}] {}: {}",
+                r.file,
+                r.line,
+                r.clause,
+                r.stack,
+                r.name,
+                r.failure.clone().unwrap_or_default()
+            )
+        })
         .collect();
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), report.results.len(), failures.join("\n"));
     assert!(report.results.len() >= 60);
@@ -190,7 +203,8 @@ fn an_example_that_does_not_hold_is_a_failure_and_one_of_an_unknown_clause_a_pro
         path: "constraints/mine.examples.yaml".into(),
         bytes: text.as_bytes().to_vec().into(),
     };
-    let report = Inspector::with_files(vec![file]).unwrap_or_else(|e| panic!("{e:#?}")).run_examples(Some("authn-endpoints"));
+    let report =
+        Inspector::with_files(vec![file]).unwrap_or_else(|e| panic!("{e:#?}")).run_examples(Some("authn-endpoints"));
     let wrong = report.results.iter().find(|r| r.name == "wrong").unwrap();
     assert!(wrong.failure.as_ref().unwrap().starts_with("0 findings of the subject"), "{wrong:?}");
     assert_eq!(report.problems[0].code, "E-EXAMPLE-CLAUSE");

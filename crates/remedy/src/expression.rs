@@ -32,7 +32,9 @@ impl Expression {
             return Err(format!("the expression has {} bytes, at most {LENGTH} are read", text.len()));
         }
         let program = Program::compile(text).map_err(|e| e.to_string().chars().take(200).collect::<String>())?;
-        if let Some(unknown) = program.references().variables().into_iter().find(|v| !["it", "x", "dna"].contains(v)) {
+        let mut names = program.references().variables().into_iter().map(str::to_owned).collect::<Vec<_>>();
+        names.retain(|v| !["it", "x", "dna"].contains(&v.as_str()) && !is_bound(text, v));
+        if let Some(unknown) = names.first() {
             return Err(format!("nothing is called {unknown}; there are it, x and dna"));
         }
         Ok(Self { program, source: text.value.clone() })
@@ -46,6 +48,13 @@ impl Expression {
         }
         matches!(self.program.execute(&context), Ok(cel::Value::Bool(true)))
     }
+}
+
+/// Whether a comprehension of the expression names its element so: `all(v, …)`.
+fn is_bound(text: &str, name: &str) -> bool {
+    let dense: String = text.split_whitespace().collect();
+    name.starts_with('@')
+        || ["all", "exists", "exists_one", "filter", "map"].iter().any(|m| dense.contains(&format!(".{m}({name},")))
 }
 
 fn map_value(map: &BTreeMap<String, Value>) -> cel::Value {

@@ -41,7 +41,14 @@ pub fn set_key(
 ) -> Result<Vec<TextEdit>, Refusal> {
     if let Some(range) = present {
         let now = source.slice(range.start, range.end)?;
-        return Ok(if now.trim() == value { vec![] } else { vec![TextEdit::replace(range.clone(), value)] });
+        if now.trim() == value {
+            return Ok(vec![]);
+        }
+        if !is_literal(now.trim()) {
+            let shown: String = now.chars().take(60).collect();
+            return Err(Refusal::new("value-is-an-expression", format!("{key} = {shown}, which other places decide")));
+        }
+        return Ok(vec![TextEdit::replace(range.clone(), value)]);
     }
     let body = read_body(source, block)?;
     let text = source.as_str();
@@ -80,6 +87,19 @@ pub fn set_key(
             TextEdit::insert(at, format!("{indentation}{key} = {value}{line_end}{line_end}"))
         }
     }])
+}
+
+/// Whether a value stands for itself: what a variable or an expression gives is decided elsewhere.
+fn is_literal(value: &str) -> bool {
+    let number = || value.parse::<f64>().is_ok();
+    let text = || {
+        value.len() > 1
+            && value.starts_with('"')
+            && value.ends_with('"')
+            && !value.contains("${")
+            && !value.contains("%{")
+    };
+    matches!(value, "true" | "false" | "null") || number() || text()
 }
 
 fn inner(source: &SourceText, body: &Body, own: &str) -> String {
@@ -270,7 +290,7 @@ mod tests {
     use crate::testing::variants;
     use ligase_domain::{Origin, PathClass};
 
-    fn set(text: &str, present: Option<&str>) -> Result<String, &'static str> {
+    fn set(text: &str, present: Option<&str>) -> Result<String, std::borrow::Cow<'static, str>> {
         let class = PathClass { dialect: "terraform".to_owned(), origin: Origin::Source };
         let source = SourceText::read(&"main.tf".into(), &class, text.as_bytes().to_vec()).unwrap();
         let start = text.find("resource").unwrap();
@@ -286,6 +306,8 @@ mod tests {
         assert_eq!(set(before, Some("false")).unwrap(), before.replace("false", "true"));
         assert_eq!(set(&before.replace("false", "true"), Some("true")).unwrap(), before.replace("false", "true"));
         assert_eq!(set(before, None).unwrap_err(), "setting-present");
+        let variable = before.replace("false", "var.encrypt");
+        assert_eq!(set(&variable, Some("var.encrypt")).unwrap_err(), "value-is-an-expression");
     }
 
     #[test]

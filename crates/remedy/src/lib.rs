@@ -4,13 +4,22 @@ mod diff;
 mod edit;
 mod expression;
 mod format;
+mod gate;
 mod hcl;
+mod hunks;
+mod known;
+mod lint;
 mod needs;
+mod propose;
 mod python;
 mod source;
 #[cfg(test)]
 mod testing;
 mod verbs;
 
+pub use diff::{changed_lines, unified};
 pub use edit::{TextEdit, apply};
+pub use format::{Budget, Remedy, RemedySet};
+pub use gate::{GateInput, GateOptions, gate};
+pub use propose::{Answer, Proposal, lines_of, propose};
 pub use source::{LineEnd, Refusal, SourceText};

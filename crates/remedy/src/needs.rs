@@ -79,7 +79,7 @@ fn found(
 ) -> Sought {
     let used_in = (0..=3).find_map(|near| {
         let mut users = neighbours(witness, subject, observations, near);
-        users.find(|o| symbols(o, witness).any(|s| s == symbol)).map(|o| o.place.path.clone())
+        users.find(|o| symbols(o, witness).contains(symbol.as_str())).map(|o| o.place.path.clone())
     });
     candidates.get(&symbol).map_or(Sought::None, |c| Sought::Found(Candidate { used_in, ..c.clone() }))
 }
@@ -118,24 +118,33 @@ fn of_symbols(
     subject: &Observation,
     observations: &[&Observation],
 ) -> Vec<(Candidate, BTreeMap<String, Value>)> {
-    let mut known = BTreeMap::new();
+    let mut known: BTreeMap<String, (Candidate, BTreeSet<Value>)> = BTreeMap::new();
     for near in 0..=3 {
         for o in neighbours(witness, subject, observations, near) {
-            for symbol in symbols(o, witness) {
+            for (symbol, item) in items(o, witness) {
                 let (module, name) = symbol.rsplit_once('.').unwrap_or(("", symbol));
-                known.entry(symbol.to_owned()).or_insert_with(|| Candidate {
+                let candidate = || Candidate {
                     symbol: symbol.to_owned(),
                     name: name.to_owned(),
                     module: module.to_owned(),
                     file: None,
                     defined_at: None,
                     used_in: Some(o.place.path.clone()),
-                });
+                };
+                let (_, classes) = known.entry(symbol.to_owned()).or_insert_with(|| (candidate(), BTreeSet::new()));
+                classes.extend(item.get("class").cloned());
             }
         }
     }
-    let seen = |c: &Candidate| BTreeMap::from([("symbol".to_owned(), Value::from(c.symbol.as_str()))]);
-    known.into_values().map(|c| (c.clone(), seen(&c))).collect()
+    let with_attributes = |(candidate, classes): (Candidate, BTreeSet<Value>)| {
+        let seen = [
+            ("symbol", Value::from(candidate.symbol.as_str())),
+            ("name", Value::from(candidate.name.as_str())),
+            ("classes", Value::List(classes.into_iter().collect())),
+        ];
+        (candidate, seen.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+    };
+    known.into_values().map(with_attributes).collect()
 }
 
 /// Observations of the witness's kind at most this far from the subject, which is none of them.
@@ -161,18 +170,23 @@ fn neighbours<'a>(
     })
 }
 
-/// The symbols that an observation uses, each once; what is optional is no use of it.
-fn symbols<'a>(o: &'a Observation, witness: &Witness) -> impl Iterator<Item = &'a str> + use<'a> {
+/// The elements of an observation's list that name a symbol; what is optional, or did not clean what it says it cleans, is
+/// no use of it.
+fn items<'a>(o: &'a Observation, witness: &'a Witness) -> impl Iterator<Item = (&'a str, &'a BTreeMap<String, Value>)> {
     let list = o.attributes.get(&witness.list).and_then(Value::as_list).unwrap_or_default();
-    let key = witness.symbol.clone();
-    let named: BTreeSet<&str> = list
-        .iter()
-        .filter_map(Value::as_map)
-        .filter(|m| m.get("optional").and_then(Value::as_bool) != Some(true))
-        .filter_map(|m| m.get(&key).and_then(Value::as_text))
-        .filter(|s| !s.is_empty())
-        .collect();
-    named.into_iter()
+    let is_use = |m: &&BTreeMap<String, Value>| {
+        let flag = |name: &str| m.get(name).and_then(Value::as_bool);
+        flag("optional") != Some(true) && flag("sanitized") != Some(false)
+    };
+    list.iter().filter_map(Value::as_map).filter(is_use).filter_map(|m| {
+        let symbol = m.get(&witness.symbol).and_then(Value::as_text)?;
+        (!symbol.is_empty()).then_some((symbol, m))
+    })
+}
+
+/// The symbols that an observation uses, each once.
+fn symbols<'a>(o: &'a Observation, witness: &'a Witness) -> BTreeSet<&'a str> {
+    items(o, witness).map(|(symbol, _)| symbol).collect()
 }
 
 fn uses(
@@ -184,7 +198,7 @@ fn uses(
 ) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for o in neighbours(witness, subject, observations, near) {
-        for symbol in symbols(o, witness).filter(|s| candidates.contains_key(*s)) {
+        for symbol in symbols(o, witness).into_iter().filter(|s| candidates.contains_key(*s)) {
             *counts.entry(symbol.to_owned()).or_insert(0) += 1;
         }
     }

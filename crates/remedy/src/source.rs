@@ -4,13 +4,14 @@
 //! lone carriage returns (which the languages read as a line's end and the syntax tree does not). Next: `edit.rs`.
 
 use ligase_domain::{Origin, PathClass, RepoPath};
+use std::borrow::Cow;
 
 /// Why a file may not be edited, or an edit could not be made: a stable reason, and what was seen.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{reason}: {detail}")]
 pub struct Refusal {
     /// The stable reason, such as `template`.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// What was seen, without secrets.
     pub detail: String,
 }
@@ -18,7 +19,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with what was seen.
     pub fn new(reason: &'static str, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self { reason: Cow::Borrowed(reason), detail: detail.into() }
     }
 }
 
@@ -200,7 +201,7 @@ fn string_stop(bytes: &[u8], start: usize, quote: u8) -> usize {
 mod tests {
     use super::*;
 
-    fn read(path: &str, text: &[u8]) -> Result<SourceText, &'static str> {
+    fn read(path: &str, text: &[u8]) -> Result<SourceText, Cow<'static, str>> {
         let class = PathClass { dialect: "python".to_owned(), origin: Origin::Source };
         SourceText::read(&path.into(), &class, text.to_vec()).map_err(|r| r.reason)
     }

@@ -167,7 +167,8 @@ fn ensure_import(
         (None, Some(symbol), Some(from)) => Import { module: from.clone(), name: symbol.clone(), file: None },
         _ => unreachable!("the form asks for a need, or for symbol and module"),
     };
-    identifier(&import.module)?;
+    // A relative module is written relatively again, from the file that is to import it.
+    identifier(import.module.trim_start_matches('.'))?;
     identifier(&import.name)?;
     let local = Imports::read(source, path)?.local_name(&import)?;
     Ok((identifier(&local)?.to_owned(), Some(import)))

@@ -261,7 +261,7 @@ mod tests {
     use crate::edit::apply;
     use crate::testing::{python_source, variants};
 
-    fn argument(text: &str, as_list: bool) -> Result<String, &'static str> {
+    fn argument(text: &str, as_list: bool) -> Result<String, std::borrow::Cow<'static, str>> {
         let source = python_source(text);
         let start = text.find('@').unwrap();
         let end = text.find("\ndef").or_else(|| text.find("\r\ndef")).unwrap();

@@ -109,7 +109,7 @@ impl<'a> Imports<'a> {
             let same = |s: &Statement| !s.star && !s.names.is_empty() && self.means(s, import);
             match self.statements.iter().position(same) {
                 Some(at) => added.entry(at).or_default().push(&import.name),
-                None => fresh.entry(self.module_text(import)).or_default().push(&import.name),
+                None => fresh.entry(self.module_text(import)?).or_default().push(&import.name),
             }
         }
         for (at, names) in added {
@@ -119,6 +119,51 @@ impl<'a> Imports<'a> {
             edits.push(self.new_statement(&module, &names));
         }
         Ok(edits)
+    }
+
+    /// Whether this file imports anything of the module already.
+    pub fn imports_from(&self, import: &Import) -> bool {
+        self.statements.iter().any(|s| self.means(s, import))
+    }
+
+    /// The names that imports give this file.
+    pub fn bound_names(&self) -> BTreeSet<String> {
+        let named = self.statements.iter().flat_map(|s| s.names.iter().map(|n| n.local.clone()));
+        let whole = self.statements.iter().filter_map(|s| s.alias.as_ref().filter(|_| s.names.is_empty()));
+        named.chain(whole.map(|a| a.split('.').next().unwrap_or_default().to_owned())).collect()
+    }
+
+    /// Every module that is imported when this one is, with the names that are taken from it.
+    pub fn modules(&self) -> Vec<(String, Vec<String>)> {
+        self.statements.iter().map(|s| (s.module.clone(), s.names.iter().map(|n| n.name.clone()).collect())).collect()
+    }
+
+    /// The module and name that a dotted local name was imported as; relative modules stay relative.
+    pub fn origin_of(&self, dotted: &str) -> Option<(String, String)> {
+        let (holder, name) = dotted.rsplit_once('.').unwrap_or(("", dotted));
+        self.statements.iter().find_map(|s| {
+            let by_name = s.names.iter().find(|n| holder.is_empty() && n.local == name);
+            let by_module = s.alias.as_deref() == Some(holder) && !holder.is_empty();
+            // `from app import log`, then `log.mask(…)`: the name is a module.
+            let by_submodule = s.names.iter().find(|n| !holder.is_empty() && n.local == holder);
+            by_name
+                .map(|n| (s.module.clone(), n.name.clone()))
+                .or_else(|| by_module.then(|| (s.module.clone(), name.to_owned())))
+                .or_else(|| {
+                    let join = if s.module.ends_with('.') { "" } else { "." };
+                    by_submodule.map(|n| (format!("{}{join}{}", s.module, n.name), name.to_owned()))
+                })
+        })
+    }
+
+    /// Where a function of that plain name is defined at the top level of this file.
+    pub fn defines(&self, name: &str) -> Option<usize> {
+        let tokens = &self.python.tokens;
+        (1..tokens.len()).find_map(|at| {
+            let def = self.python.is(at - 1, "def") && self.python.is(at, name);
+            let first = if at >= 2 && self.python.is(at - 2, "async") { at - 2 } else { at - 1 };
+            (def && self.python.indent_of(tokens[first].start) == Some(0)).then_some(tokens[first].start)
+        })
     }
 
     fn present(&self, import: &Import) -> Option<String> {
@@ -134,6 +179,9 @@ impl<'a> Imports<'a> {
         if !statement.module.starts_with('.') {
             return statement.module == import.module;
         }
+        if import.module.starts_with('.') && import.file.is_none() {
+            return false;
+        }
         let file = import.file.as_ref().and_then(RepoPath::as_str);
         let resolved = self.path.as_str().and_then(|p| resolve_relative(p, &statement.module));
         match (file, resolved) {
@@ -143,17 +191,21 @@ impl<'a> Imports<'a> {
     }
 
     /// How a new import names the module: relative where this file imports only relatively from its own package.
-    fn module_text(&self, import: &Import) -> String {
+    fn module_text(&self, import: &Import) -> Result<String, Refusal> {
         let top = import.module.split('.').next().unwrap_or_default();
         let absolute = self.statements.iter().any(|s| s.module.split('.').next() == Some(top));
         let relative = self.statements.iter().any(|s| s.module.starts_with('.'));
-        if !absolute && relative {
+        let only_relative = import.module.starts_with('.');
+        if !absolute && relative || only_relative {
             let path = self.path.as_str().zip(import.file.as_ref().and_then(RepoPath::as_str));
-            if let Some(text) = path.and_then(|(from, to)| relative_text(from, to)) {
-                return text;
+            if let Some(text) = path.and_then(|(from, to)| relative_text(from, to)).filter(|_| relative) {
+                return Ok(text);
             }
         }
-        import.module.clone()
+        if only_relative {
+            return Err(Refusal::new("module-not-known", format!("{} is only imported relatively", import.name)));
+        }
+        Ok(import.module.clone())
     }
 
     /// Whether the name already stands for something in this file: any use of it that is no attribute, no keyword of a call,
@@ -395,7 +447,7 @@ mod tests {
         Import { module: module.to_owned(), name: name.to_owned(), file: file.map(RepoPath::from) }
     }
 
-    fn ensured(text: &str, wanted: &[Import]) -> Result<(String, Vec<String>), &'static str> {
+    fn ensured(text: &str, wanted: &[Import]) -> Result<(String, Vec<String>), std::borrow::Cow<'static, str>> {
         let (source, path) = (python_source(text), RepoPath::from("app/routers/a.py"));
         let imports = Imports::read(&source, &path).map_err(|r| r.reason)?;
         let locals = wanted.iter().map(|i| imports.local_name(i)).collect::<Result<_, _>>().map_err(|r| r.reason)?;

@@ -246,7 +246,7 @@ mod tests {
     use crate::edit::apply;
     use crate::testing::{python_source, variants};
 
-    fn dropped(text: &str, value: &str) -> Result<String, &'static str> {
+    fn dropped(text: &str, value: &str) -> Result<String, std::borrow::Cow<'static, str>> {
         let source = python_source(text);
         let start = text.find("log").unwrap();
         let end = text.trim_end().len();

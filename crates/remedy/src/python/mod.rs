@@ -6,6 +6,7 @@ mod logged;
 mod scan;
 
 pub use call::{Position, ensure_argument, ensure_parameter};
+pub(crate) use imports::resolve_relative;
 pub use imports::{Import, Imports};
 pub use logged::drop_values;
 pub use scan::{Kind, Python};
