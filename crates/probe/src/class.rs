@@ -5,16 +5,51 @@ use ligase_domain::{Origin, PathClass, RepoPath};
 
 /// Folders of other people's code.
 const VENDORED: &[&str] = &[
-    "node_modules", "vendor", "vendored", "_vendor", "third_party", "third-party", "site-packages", ".venv", "venv", "virtualenv",
-    ".tox", ".nox", ".eggs", ".terraform", "bower_components",
+    "node_modules",
+    "vendor",
+    "vendored",
+    "_vendor",
+    "third_party",
+    "third-party",
+    "site-packages",
+    ".venv",
+    "venv",
+    "virtualenv",
+    ".tox",
+    ".nox",
+    ".eggs",
+    ".terraform",
+    "bower_components",
 ];
 /// Folders that a generator writes.
 const GENERATED: &[&str] = &["generated", "__generated__", "_generated", "autogen", "__pycache__"];
 /// Folders of tests and fixtures.
-const TEST: &[&str] = &["test", "tests", "testing", "__tests__", "fixtures", "testdata", "e2e", "integration_tests", "unit_tests", "testutils"];
+const TEST: &[&str] = &[
+    "test",
+    "tests",
+    "testing",
+    "__tests__",
+    "fixtures",
+    "testdata",
+    "e2e",
+    "integration_tests",
+    "unit_tests",
+    "testutils",
+];
 /// Folders of examples and documentation.
 const EXAMPLE: &[&str] = &[
-    "example", "examples", "sample", "samples", "demo", "demos", "doc", "docs", "docs_src", "tutorial", "tutorials", "notebooks",
+    "example",
+    "examples",
+    "sample",
+    "samples",
+    "demo",
+    "demos",
+    "doc",
+    "docs",
+    "docs_src",
+    "tutorial",
+    "tutorials",
+    "notebooks",
 ];
 /// Folders of database migrations.
 const MIGRATION: &[&str] = &["migrations", "alembic"];
@@ -40,7 +75,8 @@ fn origin_of(folders: &str, name: &str) -> Origin {
     let stem = name.split('.').next().unwrap_or(name);
     if within(VENDORED) {
         Origin::Vendored
-    } else if within(GENERATED) || stem.ends_with("_pb2") || stem.ends_with("_pb2_grpc") || name.contains(".generated.") {
+    } else if within(GENERATED) || stem.ends_with("_pb2") || stem.ends_with("_pb2_grpc") || name.contains(".generated.")
+    {
         Origin::Generated
     } else if name.contains(".min.") {
         Origin::Minified

@@ -4,15 +4,15 @@
 //! threads or on the order of files. Next: `link.rs`.
 
 use crate::budget::{
-    MAX_FILE_BYTES, MAX_FILE_OBSERVATIONS, MAX_OBSERVATION_BYTES, MAX_REVISION_OBSERVATIONS, MAX_TREE_FILES, MINIFIED_AVERAGE,
-    MINIFIED_FROM,
+    MAX_FILE_BYTES, MAX_FILE_OBSERVATIONS, MAX_OBSERVATION_BYTES, MAX_REVISION_OBSERVATIONS, MAX_TREE_FILES,
+    MINIFIED_AVERAGE, MINIFIED_FROM, brackets_over,
 };
 use crate::class::class_of;
 use crate::parse::{first_error, parse};
 use crate::set::{ProbeSet, grammar_of, unread_reason};
 use ligase_domain::{
-    Entry, EntryKind, FailureReason, FieldHasher, FileObservations, LookCache, LookKey, LookedFile, PathClass, Population,
-    Seen, Skipped, SourceTree, Value,
+    Entry, EntryKind, FailureReason, FieldHasher, FileObservations, LookCache, LookKey, LookedFile, PathClass,
+    Population, Seen, Skipped, SourceTree, Value,
 };
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -86,7 +86,11 @@ pub fn look(set: &ProbeSet, tree: &dyn SourceTree, cache: &dyn LookCache, progre
         results[*i] = Some(outcome.observations.clone());
         if outcome.remember {
             let job = &distinct[*i];
-            to_remember.push(LookedFile { path: job.entry.path.clone(), key: job.key.clone(), observations: outcome.observations.clone() });
+            to_remember.push(LookedFile {
+                path: job.entry.path.clone(),
+                key: job.key.clone(),
+                observations: outcome.observations.clone(),
+            });
         }
     }
     cache.put_many(&to_remember);
@@ -98,7 +102,9 @@ pub fn look(set: &ProbeSet, tree: &dyn SourceTree, cache: &dyn LookCache, progre
 fn list(tree: &dyn SourceTree) -> (Vec<Entry>, Option<String>) {
     let mut entries = match tree.entries() {
         Ok(entries) => entries,
-        Err(error) if error.reason == FailureReason::CorruptObject => return (Vec::new(), Some("tree-corrupt".to_owned())),
+        Err(error) if error.reason == FailureReason::CorruptObject => {
+            return (Vec::new(), Some("tree-corrupt".to_owned()));
+        }
         Err(error) => return (Vec::new(), Some(error.reason.name().to_owned())),
     };
     entries.sort_by(|a, b| a.path.cmp(&b.path));
@@ -217,7 +223,9 @@ fn seen_of(set: &ProbeSet, class: &PathClass, bytes: &[u8]) -> Result<Vec<Seen>,
     if seen.iter().any(|s| size_of(s) > MAX_OBSERVATION_BYTES) {
         return Err("observation-too-large");
     }
-    seen.sort_by(|a, b| (a.span.start, a.span.end, &a.kind).cmp(&(b.span.start, b.span.end, &b.kind)).then_with(|| a.cmp(b)));
+    seen.sort_by(|a, b| {
+        (a.span.start, a.span.end, &a.kind).cmp(&(b.span.start, b.span.end, &b.kind)).then_with(|| a.cmp(b))
+    });
     Ok(seen)
 }
 
@@ -232,6 +240,9 @@ fn readable(bytes: &[u8]) -> Result<&str, &'static str> {
     let text = std::str::from_utf8(bytes).map_err(|_| "not-utf8")?;
     if generated(text) {
         return Err("generated");
+    }
+    if brackets_over(bytes) {
+        return Err("too-nested");
     }
     let lines = bytes.iter().filter(|b| **b == b'\n').count() + 1;
     if bytes.len() > MINIFIED_FROM && bytes.len() / lines > MINIFIED_AVERAGE {
@@ -254,7 +265,10 @@ fn generated(text: &str) -> bool {
 
 /// The bytes that an observation's texts take.
 fn size_of(seen: &Seen) -> usize {
-    let mut total = seen.kind.len() + seen.snippet.len() + seen.probe.id.len() + seen.anchors.keys().map(|k| k.len() + 16).sum::<usize>();
+    let mut total = seen.kind.len()
+        + seen.snippet.len()
+        + seen.probe.id.len()
+        + seen.anchors.keys().map(|k| k.len() + 16).sum::<usize>();
     let mut open: Vec<&Value> = Vec::new();
     for (name, value) in &seen.attributes {
         total += name.len();
@@ -287,4 +301,3 @@ pub fn syntax_errors(_set: &ProbeSet, class: &PathClass, bytes: &[u8]) -> Result
     let tree = parse(grammar, text).map_err(str::to_owned)?;
     first_error(&tree).map_or(Ok(()), Err)
 }
-

@@ -166,7 +166,10 @@ mod tests {
     fn depth_and_width_are_bounded_and_plain_code_passes() {
         assert!(parse(Grammar::Python, "def f(a):\n    return a + 1\n").is_ok());
         assert_eq!(parse(Grammar::Python, &"[".repeat(200_000)).err(), Some("too-nested"));
-        assert_eq!(parse(Grammar::Python, &format!("x = {}{}", "[".repeat(600), "]".repeat(600))).err(), Some("too-nested"));
+        assert_eq!(
+            parse(Grammar::Python, &format!("x = {}{}", "[".repeat(600), "]".repeat(600))).err(),
+            Some("too-nested")
+        );
         assert_eq!(parse(Grammar::Python, &format!("x = {}1", "not ".repeat(50_000))).err(), Some("too-nested"));
         assert_eq!(parse(Grammar::Python, &format!("x = [{}]", "1,".repeat(100_000))).err(), Some("too-wide"));
         assert_eq!(parse(Grammar::Hcl, &"{".repeat(200_000)).err(), Some("too-nested"));

@@ -94,7 +94,8 @@ pub(crate) fn grammar_of(dialect: &str) -> Option<Grammar> {
 
 fn pack_digest(dialect: &str, files: &[CatalogFile], parts: &[u8]) -> Digest {
     let own = format!("probes/{dialect}/");
-    let shapes = |p: &str| p.starts_with("kinds/") || p.starts_with("vocabulary/") || p == "stacks.yaml" || p.starts_with(&own);
+    let shapes =
+        |p: &str| p.starts_with("kinds/") || p.starts_with("vocabulary/") || p == "stacks.yaml" || p.starts_with(&own);
     let mut relevant: Vec<&CatalogFile> = files.iter().filter(|f| shapes(&f.path)).collect();
     relevant.sort_by(|a, b| (&a.path, &a.bytes).cmp(&(&b.path, &b.bytes)));
     let mut hasher = FieldHasher::new("ligase.pack.v1")
@@ -137,7 +138,9 @@ mod tests {
         let mut files = ligase_catalog::shipped();
         for file in &mut files {
             if file.path == "vocabulary/sanitizers.yaml" {
-                file.bytes = Cow::Borrowed(b"apiVersion: ligase.dev/v1\nkind: Sanitizers\nmetadata: { id: s }\nspec:\n  sanitisers: [mask]\n");
+                file.bytes = Cow::Borrowed(
+                    b"apiVersion: ligase.dev/v1\nkind: Sanitizers\nmetadata: { id: s }\nspec:\n  sanitisers: [mask]\n",
+                );
             }
         }
         let errors = ProbeSet::load(&files).err().unwrap_or_default();

@@ -7,8 +7,28 @@ use crate::budget::MAX_SNIPPET_BYTES;
 const WINDOW: usize = 2_048;
 /// Beginnings that only secrets have.
 const MARKS: &[&str] = &[
-    "AKIA", "ASIA", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live", "sk_test", "rk_live", "sk-", "eyJ",
-    "-----BEGIN", "AIza", "SG.", "shpat_", "npm_", "pypi-", "dop_v1_", "hvs.",
+    "AKIA",
+    "ASIA",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "sk_live",
+    "sk_test",
+    "rk_live",
+    "sk-",
+    "eyJ",
+    "-----BEGIN",
+    "AIza",
+    "SG.",
+    "shpat_",
+    "npm_",
+    "pypi-",
+    "dop_v1_",
+    "hvs.",
 ];
 /// Words left of a literal that make it a secret whatever it looks like.
 const NAMES: &[&str] = &["passw", "secret", "token", "api_key", "apikey", "credential", "private_key", "pwd", "auth"];
@@ -24,7 +44,8 @@ pub(crate) fn snippet(source: &[u8], start: usize, end: usize) -> String {
     for word in blanked.split_whitespace() {
         if out.len() + word.len() + 1 > MAX_SNIPPET_BYTES {
             let room = MAX_SNIPPET_BYTES.saturating_sub(out.len() + 4);
-            let cut = word.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|at| *at <= room).last().unwrap_or(0);
+            let cut =
+                word.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|at| *at <= room).last().unwrap_or(0);
             if !out.is_empty() && cut > 0 {
                 out.push(' ');
             }

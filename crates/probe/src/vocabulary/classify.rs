@@ -52,14 +52,18 @@ impl Classifier {
             }
         }
         let types = spec.types.iter().flat_map(|t| {
-            t.names.iter().map(|n| {
-                (n.clone(), Hit { class: t.class.clone(), confidence: t.confidence, masked: t.masked })
-            })
+            t.names
+                .iter()
+                .map(|n| (n.clone(), Hit { class: t.class.clone(), confidence: t.confidence, masked: t.masked }))
         });
         let single = |list: &[String]| list.iter().map(|w| words(w).join(" ")).collect();
         Self {
             by_first,
-            owners: spec.owners.iter().map(|(o, list)| (o.clone(), list.iter().map(|w| words(w).join(" ")).collect())).collect(),
+            owners: spec
+                .owners
+                .iter()
+                .map(|(o, list)| (o.clone(), list.iter().map(|w| words(w).join(" ")).collect()))
+                .collect(),
             types: types.collect(),
             last: single(&spec.exclude.last),
             first: single(&spec.exclude.first),
@@ -150,7 +154,8 @@ pub(crate) fn words(name: &str) -> Vec<String> {
         }
         let previous = i.checked_sub(1).map(|p| chars[p]);
         let next_lower = chars.get(i + 1).is_some_and(|n| n.is_lowercase());
-        let boundary = c.is_uppercase() && previous.is_some_and(|p| p.is_lowercase() || (p.is_uppercase() && next_lower));
+        let boundary =
+            c.is_uppercase() && previous.is_some_and(|p| p.is_lowercase() || (p.is_uppercase() && next_lower));
         if boundary {
             push(&mut word, &mut out);
         }

@@ -33,8 +33,19 @@ documents! {
     EndpointRoles(EndpointRolesSpec);
     /// `stacks.yaml`.
     Stacks(StacksSpec);
-    /// `kinds/<kind>.yaml`, of which only the id is read here; `policy` reads the rest.
-    KindDocument(serde::de::IgnoredAny);
+}
+
+/// `kinds/<kind>.yaml`, of which only the id is read here; `policy` reads the rest.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KindDocument {
+    #[serde(rename = "apiVersion")]
+    _api_version: String,
+    #[serde(rename = "kind")]
+    _kind: String,
+    pub(crate) metadata: Metadata,
+    #[serde(rename = "spec")]
+    _spec: serde::de::IgnoredAny,
 }
 
 /// What names a document.
@@ -93,6 +104,7 @@ pub(crate) struct LogSinksSpec {
     pub(crate) functions: Vec<SinkFunctions>,
     pub(crate) methods: Vec<SinkMethods>,
     pub(crate) opaque: Opaque,
+    pub(crate) producers: Vec<String>,
     pub(crate) exceptions: Vec<String>,
 }
 
@@ -128,6 +140,7 @@ pub(crate) struct Opaque {
     pub(crate) names: Vec<String>,
     pub(crate) attributes: Vec<String>,
     pub(crate) attribute_owners: Vec<String>,
+    pub(crate) objects: Vec<String>,
     pub(crate) calls: Vec<String>,
     pub(crate) methods: Vec<String>,
 }
@@ -268,8 +281,10 @@ impl LogSinksSpec {
         self.opaque.names.extend(other.opaque.names);
         self.opaque.attributes.extend(other.opaque.attributes);
         self.opaque.attribute_owners.extend(other.opaque.attribute_owners);
+        self.opaque.objects.extend(other.opaque.objects);
         self.opaque.calls.extend(other.opaque.calls);
         self.opaque.methods.extend(other.opaque.methods);
+        self.producers.extend(other.producers);
         self.exceptions.extend(other.exceptions);
     }
 }

@@ -46,7 +46,9 @@ impl RoleRule {
     /// Whether an endpoint has this role.
     pub(crate) fn holds(&self, method: &str, path: &str) -> bool {
         let trimmed = if path.len() > 1 { path.trim_end_matches('/') } else { path };
-        self.methods.iter().any(|m| m == method) && (self.parameters || !path.contains('{')) && self.path.is_match(trimmed)
+        self.methods.iter().any(|m| m == method)
+            && (self.parameters || !path.contains('{'))
+            && self.path.is_match(trimmed)
     }
 }
 
@@ -151,8 +153,12 @@ impl Merged {
                         path,
                     }),
                     Err(error) => errors.push(
-                        DocumentError::whole("E-ENDPOINTROLES-PATTERN", file, format!("the path of {} is no pattern", role.role))
-                            .expected(error.to_string()),
+                        DocumentError::whole(
+                            "E-ENDPOINTROLES-PATTERN",
+                            file,
+                            format!("the path of {} is no pattern", role.role),
+                        )
+                        .expected(error.to_string()),
                     ),
                 }
             }

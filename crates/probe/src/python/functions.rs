@@ -1,0 +1,273 @@
+//! Functions and classes as one file writes them: what they depend on, whether they refuse, whether they let pass who shows
+//! nothing, which credentials they look at. Whether a function guards is not said here: that takes the functions that it
+//! depends on, and is linked. Next: `fields.rs`, then `link/guards.rs`.
+
+use super::emit::{Attributes, Emit, texts};
+use super::expressions::{Needs, options};
+use super::index::{Definition, Index, Placed};
+use super::syntax::last;
+use crate::vocabulary::Vocabulary;
+use ligase_domain::Value;
+use std::collections::{BTreeSet, HashMap};
+use tree_sitter::Node;
+
+/// Calls of one function that are kept.
+const MAX_CALLS: usize = 24;
+/// Names that a request has by custom.
+const REQUESTS: &[&str] = &["request", "req", "conn", "connection", "websocket", "scope"];
+/// Types of a request.
+const REQUEST_TYPES: &[&str] = &["Request", "HTTPConnection", "WebSocket", "Scope"];
+
+/// What the body of one function does.
+#[derive(Default)]
+struct Body {
+    refuses: BTreeSet<String>,
+    returns_none: bool,
+    none_when_missing: bool,
+    credential: bool,
+    path_dependent: bool,
+    calls: Vec<String>,
+    passes: Vec<String>,
+    returned: Vec<String>,
+}
+
+/// Emits every function.
+pub(crate) fn emit(index: &Index<'_>, vocabulary: &Vocabulary, out: &mut Emit<'_>) {
+    let mut bodies: HashMap<usize, Body> = HashMap::new();
+    let reading = Reading { index, vocabulary };
+    for raise in &index.raises {
+        if let Some(function) = index.function_of(raise.scope) {
+            let refusal = raise.node.named_child(0).and_then(|n| reading.refusal(n, raise.scope));
+            bodies.entry(function).or_default().refuses.extend(refusal);
+        }
+    }
+    for call in &index.calls {
+        if let Some(function) = index.function_of(call.scope) {
+            reading.call(call, function, bodies.entry(function).or_default());
+        }
+    }
+    for attribute in &index.attributes {
+        if let Some(function) = index.function_of(attribute.scope) {
+            reading.attribute(attribute.node, function, bodies.entry(function).or_default());
+        }
+    }
+    for returned in &index.returns {
+        if let Some(function) = index.function_of(returned.scope) {
+            reading.returned(returned, function, bodies.entry(function).or_default());
+        }
+    }
+    for (at, definition) in index.definitions.iter().enumerate().filter(|(_, d)| !d.is_class) {
+        reading.function(at, definition, bodies.remove(&at).unwrap_or_default(), out);
+    }
+}
+
+struct Reading<'a, 't> {
+    index: &'a Index<'t>,
+    vocabulary: &'a Vocabulary,
+}
+
+impl<'t> Reading<'_, 't> {
+    /// `authentication` or `authorization` when a raised expression refuses.
+    fn refusal(&self, node: Node<'t>, scope: Option<usize>) -> Option<String> {
+        let index = self.index;
+        match node.kind() {
+            "call" => {
+                let dotted = index.source.dotted(node.child_by_field_name("function")?)?;
+                self.status(node).or_else(|| self.named_refusal(&dotted))
+            }
+            "identifier" => {
+                let name = index.source.of(node);
+                let scopes = [scope, index.function_of(scope), None];
+                let bound = scopes.iter().find_map(|s| index.bound(*s, name).last());
+                match bound.and_then(|b| b.right) {
+                    Some(right) if right.kind() == "call" => {
+                        let dotted = index.source.dotted(right.child_by_field_name("function")?)?;
+                        self.status(right).or_else(|| self.named_refusal(&dotted))
+                    }
+                    _ => self.named_refusal(name),
+                }
+            }
+            "attribute" => self.named_refusal(&index.source.dotted(node)?),
+            _ => None,
+        }
+    }
+
+    fn named_refusal(&self, dotted: &str) -> Option<String> {
+        let name = last(dotted).to_ascii_lowercase();
+        let name = name.replace('_', "");
+        let lists = &self.vocabulary.guards.exceptions;
+        lists.iter().find(|(_, names)| names.iter().any(|n| name.contains(n.as_str()))).map(|(kind, _)| kind.clone())
+    }
+
+    /// What a status code among a call's arguments refuses.
+    fn status(&self, call: Node<'t>) -> Option<String> {
+        let arguments = self.index.source.arguments(call);
+        let values =
+            arguments.named.iter().filter(|(n, _)| matches!(*n, "status_code" | "code" | "status")).map(|(_, v)| *v);
+        values.chain(arguments.positional.iter().take(2).copied()).find_map(|node| {
+            let text = match node.kind() {
+                "integer" => self.index.source.of(node).to_owned(),
+                "identifier" | "attribute" => last(&self.index.source.dotted(node)?).to_owned(),
+                _ => return None,
+            };
+            self.vocabulary.guards.refusals.get(&text).cloned()
+        })
+    }
+
+    fn is_credential_name(&self, name: &str) -> bool {
+        let lower = name.to_ascii_lowercase();
+        self.vocabulary.guards.credential_parameters.contains(&lower)
+            || self.vocabulary.classes.classify(name, "auth").is_some_and(|h| h.class == "credential")
+    }
+
+    fn is_request(&self, function: usize, name: &str) -> bool {
+        REQUESTS.contains(&name)
+            || self.index.parameters(function).iter().any(|p| {
+                p.name == name
+                    && p.annotation
+                        .is_some_and(|a| self.index.source.dotted(a).is_some_and(|t| REQUEST_TYPES.contains(&last(&t))))
+            })
+    }
+
+    fn call(&self, call: &Placed<'t>, function: usize, body: &mut Body) {
+        let index = self.index;
+        let Some(dotted) = call.node.child_by_field_name("function").and_then(|f| index.source.dotted(f)) else {
+            return;
+        };
+        if last(&dotted).ends_with("Response") {
+            body.refuses.extend(self.status(call.node));
+        }
+        let names = |n: &Node<'t>| index.source.dotted(*n).unwrap_or_default();
+        let arguments = index.source.arguments(call.node);
+        let hands_on = arguments.positional.iter().chain(arguments.named.iter().map(|(_, v)| v)).any(|n| {
+            let name = names(n);
+            let first = name.split('.').next().unwrap_or_default();
+            self.is_credential_name(last(&name)) || self.is_request(function, first)
+        });
+        let origin = index.origin(&dotted);
+        if self.vocabulary.guards.verifiers.iter().any(|v| *v == plain(&origin)) {
+            body.credential = true;
+        }
+        let list = if hands_on { &mut body.passes } else { &mut body.calls };
+        if list.len() < MAX_CALLS && !list.contains(&dotted) {
+            list.push(dotted);
+        }
+    }
+
+    fn attribute(&self, node: Node<'t>, function: usize, body: &mut Body) {
+        let Some(object) =
+            node.child_by_field_name("object").filter(|o| matches!(o.kind(), "identifier" | "attribute"))
+        else {
+            return;
+        };
+        let name = node.child_by_field_name("attribute").map_or("", |a| self.index.source.of(a));
+        let Some(holder) = self.index.source.dotted(object) else { return };
+        let first = holder.split('.').next().unwrap_or_default();
+        if !self.is_request(function, first) {
+            return;
+        }
+        if self.vocabulary.guards.credential_attributes.iter().any(|a| a == name) {
+            body.credential = true;
+        }
+        if name == "path" || (name == "url" && holder == first) {
+            body.path_dependent = true;
+        }
+    }
+
+    fn returned(&self, returned: &Placed<'t>, function: usize, body: &mut Body) {
+        let index = self.index;
+        let value = returned.node.named_child(0).filter(|n| !n.is_extra());
+        match value {
+            Some(node) if node.kind() != "none" => {
+                if let Some(name) = index.source.dotted(node).filter(|_| body.returned.len() < 6) {
+                    body.returned.push(name);
+                }
+                if node.kind() == "conditional_expression" && named_kind(node, "none") {
+                    body.returns_none = true;
+                }
+            }
+            _ => {
+                body.returns_none = true;
+                let mut block = Some(returned.block);
+                while let Some(at) = block {
+                    let condition = index.blocks[at].condition.map(|c| index.source.short(c)).unwrap_or_default();
+                    if self.missing(&condition, function) {
+                        body.none_when_missing = true;
+                    }
+                    block = index.blocks[at].parent;
+                }
+            }
+        }
+    }
+
+    /// Whether a condition asks whether a credential is absent.
+    fn missing(&self, condition: &str, function: usize) -> bool {
+        let asks = condition.contains("not ") || condition.contains("is None") || condition.contains("== None");
+        asks && (self.index.parameters(function).iter().any(|p| contains_word(condition, p.name))
+            || condition.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|w| self.is_credential_name(w)))
+    }
+
+    fn function(&self, at: usize, definition: &Definition<'t>, mut body: Body, out: &mut Emit<'_>) {
+        let index = self.index;
+        let mut needs = Needs::default();
+        let mut names = Vec::new();
+        let mut request = false;
+        for parameter in index.parameters(at) {
+            if parameter.splat {
+                continue;
+            }
+            needs.take(index, parameter.annotation, parameter.default);
+            names.push(parameter.name);
+            request |= self.is_request(at, parameter.name);
+            let marker = parameter.default.map(|d| index.source.of(d)).unwrap_or_default();
+            let marked = ["Header(", "Cookie("]
+                .iter()
+                .any(|m| marker.contains(m) || parameter.annotation.is_some_and(|a| index.source.of(a).contains(m)));
+            let plain = parameter.default.is_none_or(|d| d.kind() != "call") && !definition.qualified.contains('.');
+            if self.is_credential_name(parameter.name) && (marked || plain) {
+                body.credential = true;
+            }
+        }
+        let returns =
+            definition.node.child_by_field_name("return_type").map(|t| index.source.short(t)).unwrap_or_default();
+        let optional_return = returns.contains("None") && returns != "None" || returns.starts_with("Optional");
+        let decorators: Vec<Value> = definition.decorators.iter().filter_map(|d| decorator(index, *d)).collect();
+        let attributes = Attributes::default()
+            .with("name", definition.qualified.as_str())
+            .some("params", texts(names.into_iter().take(16)))
+            .some("refuses", texts(body.refuses))
+            .some("none", body.returns_none)
+            .some("none_missing", body.none_when_missing)
+            .some("optional_return", optional_return)
+            .some("credential", body.credential)
+            .some("request", request)
+            .some("path_dependent", body.path_dependent)
+            .some("calls", texts(body.calls))
+            .some("passes", texts(body.passes))
+            .some("returned", texts(body.returned))
+            .some("returns", returns)
+            .some("decorators", decorators);
+        let attributes = needs.into_attributes(attributes);
+        out.seen("py-function", "python/module", definition.node, attributes, &[("definition", definition.whole)]);
+    }
+}
+
+fn decorator<'t>(index: &Index<'t>, node: Node<'t>) -> Option<Value> {
+    let inner = node.named_child(0)?;
+    let symbol = index.source.dotted(inner)?;
+    let kept = if inner.kind() == "call" { options(index, &inner) } else { Vec::new() };
+    Some(Attributes::default().with("symbol", symbol).some("options", texts(kept)).value())
+}
+
+fn named_kind(node: Node<'_>, kind: &str) -> bool {
+    super::syntax::named(node).iter().any(|n| n.kind() == kind)
+}
+
+fn contains_word(text: &str, word: &str) -> bool {
+    text.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|w| w == word)
+}
+
+/// A dotted name without its calls.
+pub(crate) fn plain(dotted: &str) -> String {
+    dotted.replace("()", "")
+}
