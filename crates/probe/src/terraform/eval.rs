@@ -3,7 +3,7 @@
 //! file that took part is remembered. Judges nothing; `storage.rs` and `placement.rs` read what comes out.
 
 use super::expr::{ANY, Expr};
-use super::scope::{Block, Bound, Scope};
+use super::scope::{Block, Bound, Scope, dotted};
 use ligase_domain::Span;
 use std::collections::BTreeSet;
 
@@ -82,35 +82,18 @@ pub(super) struct Hits {
     pub(super) dynamic: bool,
 }
 
-/// A path without its indices: `rule[0].apply[1].x` is `rule.apply.x`.
-pub(super) fn dotted(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    let mut inside = false;
-    for c in path.chars() {
-        match c {
-            '[' => inside = true,
-            ']' => inside = false,
-            _ if !inside => out.push(c),
-            _ => {}
-        }
-    }
-    out
-}
-
 /// What stands at `path`, only below `within` (a nested block with indices) when that is given.
 pub(super) fn lookup(block: &Block<'_>, path: &str, within: Option<&str>) -> Hits {
     let mut hits = Vec::new();
-    for (at, expr) in &block.settings {
+    for (at, setting) in &block.settings {
         if within.is_some_and(|w| !at.strip_prefix(w).is_some_and(|rest| rest.starts_with('.'))) {
             continue;
         }
-        let plain = dotted(at);
-        let expr = if plain == path {
-            Some(expr.clone())
-        } else {
-            path.strip_prefix(plain.as_str())
-                .and_then(|rest| rest.strip_prefix('.'))
-                .and_then(|rest| member(expr, rest))
+        let below = path.strip_prefix(setting.dotted.as_str());
+        let expr = match below {
+            Some("") => Some(setting.value.clone()),
+            Some(rest) => rest.strip_prefix('.').and_then(|rest| member(&setting.value, rest)),
+            None => None,
         };
         let Some(expr) = expr else { continue };
         hits.push(Hit {
@@ -268,6 +251,9 @@ fn variable(scope: &Scope<'_>, instance: usize, path: &[String], trace: &mut Tra
             return Some((caller, follow(bound, rest, trace)?, Some(From::Literal)));
         }
         return Some((instance, follow(declared?, rest, trace)?, Some(From::VariableDefault)));
+    }
+    if folder.unsure {
+        return None;
     }
     let (bound, from) = match folder.tfvars.get(name) {
         Some(bound) => (bound, From::Tfvars),

@@ -141,7 +141,8 @@ pub(super) fn is_sensitive(name: &str) -> bool {
     /// What only names or counts a secret.
     const ENDS: [&str; 8] = ["_arn", "_id", "_name", "_enabled", "_length", "_days", "_path", "_window"];
     let name = name.to_ascii_lowercase().replace('-', "_");
-    WORDS.iter().any(|w| name.contains(w)) && !(ENDS.iter().any(|e| name.ends_with(e)) && !name.contains("access_key"))
+    let points = ENDS.iter().any(|e| name.ends_with(e)) && !name.contains("access_key");
+    !points && WORDS.iter().any(|w| name.contains(w))
 }
 
 /// A module's source without what may be a credential: what stands before `@` in a URL, and the query.

@@ -13,17 +13,34 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Callers that are asked for a provider configuration.
 const HOPS: usize = 16;
 
+/// Instance, type and name of a resource.
+type Address<'a> = (usize, &'a str, &'a str);
+
 /// The shared knowledge of one linking.
 pub(super) struct Linking<'s, 'a> {
     pub(super) knowledge: &'s Knowledge,
     pub(super) scope: &'s Scope<'a>,
     /// Resources of each type with their instance.
     by_type: BTreeMap<&'a str, Vec<(usize, &'s Block<'a>)>>,
-    by_address: BTreeMap<(usize, &'a str, &'a str), &'s Block<'a>>,
+    by_address: BTreeMap<Address<'a>, &'s Block<'a>>,
     /// By (rule's sibling type, target): the siblings of it.
-    siblings: BTreeMap<(&'a str, usize, &'a str, &'a str), Vec<(usize, &'s Block<'a>)>>,
+    siblings: BTreeMap<(&'a str, Address<'a>), Vec<(usize, &'s Block<'a>)>>,
     /// Roots in which a sibling of this type points nobody knows where.
     loose: BTreeSet<(usize, &'a str)>,
+    /// By (root, type, setting that is the name, name).
+    by_name: BTreeMap<(usize, &'a str, &'s str, String), Subject<'s, 'a>>,
+    /// By (folder, provider, alias).
+    providers: BTreeMap<(usize, &'a str, &'s str), &'s Block<'a>>,
+    /// Types that an account's setting encrypts, and where it does; with the file that says so.
+    accounts: BTreeMap<(&'s str, AccountPlace), usize>,
+}
+
+/// What an account's setting holds for: a root, a provider configuration (or the alias that has none), and a region.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct AccountPlace {
+    root: usize,
+    configured: Result<(usize, usize, u32), String>,
+    region: Option<String>,
 }
 
 /// A provider configuration that a resource has.
@@ -72,15 +89,99 @@ impl<'s, 'a> Linking<'s, 'a> {
             by_address: BTreeMap::new(),
             siblings: BTreeMap::new(),
             loose: BTreeSet::new(),
+            by_name: BTreeMap::new(),
+            providers: BTreeMap::new(),
+            accounts: BTreeMap::new(),
         };
+        for (at, folder) in scope.folders.iter().enumerate() {
+            for block in &folder.providers {
+                out.providers.entry((at, block.of, alias_of(block))).or_insert(block);
+            }
+        }
         for instance in 0..scope.instances.len() {
             for block in &scope.folder(instance).resources {
                 out.by_type.entry(block.of).or_default().push((instance, block));
                 out.by_address.insert((instance, block.of, block.name), block);
             }
         }
+        out.name();
         out.join_siblings();
+        out.note_accounts();
         out
+    }
+
+    /// The names that resources give themselves, where a rule may join by name.
+    fn name(&mut self) {
+        let knowledge = self.knowledge;
+        let mut wanted: BTreeSet<(&'s str, &'s str)> = [("aws_s3_bucket", "bucket")].into();
+        for rule in knowledge.storage.values().flatten().map(|s| &s.rule) {
+            let inherits =
+                rule.inherits.iter().flat_map(|i| i.types.iter().flat_map(|t| i.named.iter().map(move |n| (t, n))));
+            let siblings = rule.siblings.iter().flat_map(|s| rule.types.iter().map(move |t| (t, &s.named)));
+            wanted.extend(inherits.chain(siblings).map(|(t, n)| (t.as_str(), n.as_str())));
+        }
+        let mut names = BTreeMap::new();
+        for (of, named) in wanted {
+            for (instance, block) in self.of_type(of) {
+                for hit in lookup(block, named, None).hits {
+                    let found = resolve(self.scope, *instance, &hit.expr, &mut Trace::default()).0;
+                    if let Found::Text(text) = found {
+                        let key = (self.scope.instances[*instance].root, block.of, named, text);
+                        names.entry(key).or_insert(Subject { instance: *instance, block });
+                    }
+                }
+            }
+        }
+        self.by_name = names;
+    }
+
+    fn account_place(&self, subject: Subject<'_, '_>, trace: &mut Trace) -> Option<AccountPlace> {
+        let (name, alias) = self.bound_to(subject.block);
+        let configured = self.configured(subject.instance, &name, &alias);
+        let region = match subject.block.setting("region").map(|e| resolve(self.scope, subject.instance, e, trace).0) {
+            None | Some(Found::Null) => None,
+            Some(Found::Text(text)) => Some(text),
+            Some(_) => return None,
+        };
+        Some(AccountPlace {
+            root: self.scope.instances[subject.instance].root,
+            configured: configured.map(|c| (c.instance, c.block.file, c.block.seen.span.start)).ok_or(alias),
+            region,
+        })
+    }
+
+    fn note_accounts(&mut self) {
+        let knowledge = self.knowledge;
+        let mut found = BTreeMap::new();
+        for said in &knowledge.account {
+            for (instance, block) in self.of_type(&said.rule.of) {
+                let subject = Subject { instance: *instance, block };
+                let mut trace = Trace::default();
+                let on = match lookup(block, &said.rule.setting, None).hits.first() {
+                    None => block.whole && said.rule.absent.holds(),
+                    Some(hit) => {
+                        resolve(self.scope, *instance, &hit.expr, &mut trace).0 == Found::Text("true".to_owned())
+                    }
+                };
+                if let (true, Some(place)) = (on, self.account_place(subject, &mut trace)) {
+                    for of in &said.rule.covers {
+                        found.entry((of.as_str(), place.clone())).or_insert(block.file);
+                    }
+                }
+            }
+        }
+        self.accounts = found;
+    }
+
+    /// Whether a setting of the account, for the same provider configuration and region, encrypts what is silent.
+    pub(super) fn account_encrypts(&self, subject: Subject<'_, '_>, trace: &mut Trace) -> bool {
+        if self.accounts.is_empty() {
+            return false;
+        }
+        let place = self.account_place(subject, trace);
+        let file = place.and_then(|p| self.accounts.get(&(subject.block.of, p)).copied());
+        trace.files.extend(file);
+        file.is_some()
     }
 
     fn join_siblings(&mut self) {
@@ -99,7 +200,7 @@ impl<'s, 'a> Linking<'s, 'a> {
                 let subject = Subject { instance: *instance, block };
                 match self.target(subject, by, &[of], &[named], &mut Trace::default()) {
                     Target::At(at) => {
-                        found.push(((block.of, at.instance, at.block.of, at.block.name), (*instance, *block)))
+                        found.push(((block.of, (at.instance, at.block.of, at.block.name)), (*instance, *block)))
                     }
                     Target::Unknown => drop(loose.insert((self.scope.instances[*instance].root, block.of))),
                     Target::None | Target::Outside => {}
@@ -126,7 +227,7 @@ impl<'s, 'a> Linking<'s, 'a> {
         of: &'b str,
         subject: Subject<'b, 'b>,
     ) -> (&'b [(usize, &'s Block<'a>)], bool) {
-        let found = self.siblings.get(&(of, subject.instance, subject.block.of, subject.block.name));
+        let found = self.siblings.get(&(of, (subject.instance, subject.block.of, subject.block.name)));
         let root = self.scope.instances[subject.instance].root;
         (found.map_or(&[], Vec::as_slice), self.loose.contains(&(root, of)))
     }
@@ -153,40 +254,23 @@ impl<'s, 'a> Linking<'s, 'a> {
         }
         match resolve(self.scope, from.instance, &hit.expr, trace).0 {
             Found::Null => Target::None,
-            Found::Text(text) => {
-                self.named(from.instance, types, named, &text, trace).map_or(Target::Outside, Target::At)
-            }
+            Found::Text(text) => self.named(from.instance, types, named, &text).map_or(Target::Outside, Target::At),
             Found::Resource(_) | Found::Outside | Found::Looked(_) => Target::Outside,
             Found::List(_) | Found::Unknown => Target::Unknown,
         }
     }
 
     /// The resource of a type under the same root whose own name is this text.
-    pub(super) fn named(
-        &self,
-        instance: usize,
-        types: &[&str],
-        named: &[&str],
-        text: &str,
-        trace: &mut Trace,
-    ) -> Option<Subject<'s, 'a>> {
+    pub(super) fn named(&self, instance: usize, types: &[&str], named: &[&str], text: &str) -> Option<Subject<'s, 'a>> {
         let root = self.scope.instances[instance].root;
-        let all = types.iter().flat_map(|t| self.of_type(t)).filter(|(i, _)| self.scope.instances[*i].root == root);
-        for (at, block) in all {
-            let names = named.iter().flat_map(|n| lookup(block, n, None).hits);
-            for hit in names {
-                if resolve(self.scope, *at, &hit.expr, trace).0 == Found::Text(text.to_owned()) {
-                    return Some(Subject { instance: *at, block });
-                }
-            }
-        }
-        None
+        let keys = types.iter().flat_map(|of| named.iter().map(move |n| (root, *of, *n, text.to_owned())));
+        keys.into_iter().find_map(|key| self.by_name.get(&key).copied())
     }
 
     /// The provider and the alias that a resource is bound to.
     pub(super) fn bound_to(&self, block: &Block<'_>) -> (String, String) {
         let own = block.of.split('_').next().unwrap_or(block.of).to_owned();
-        match block.settings.get("provider") {
+        match block.setting("provider") {
             Some(Expr::Ref(path)) if path.len() == 1 => (path[0].clone(), String::new()),
             Some(Expr::Ref(path)) if path.len() > 1 => (path[0].clone(), path[1].clone()),
             Some(Expr::Text(text)) => {
@@ -201,13 +285,13 @@ impl<'s, 'a> Linking<'s, 'a> {
     pub(super) fn configured(&self, instance: usize, name: &str, alias: &str) -> Option<Configured<'s, 'a>> {
         let (mut instance, mut name, mut alias) = (instance, name.to_owned(), alias.to_owned());
         for _ in 0..HOPS {
-            let own = self.scope.folder(instance).providers.iter().find(|p| p.of == name && alias_of(p) == alias);
-            if let Some(block) = own {
+            let folder = self.scope.instances[instance].folder;
+            if let Some(block) = self.providers.get(&(folder, name.as_str(), alias.as_str())) {
                 return Some(Configured { instance, block });
             }
             let (caller, call) = self.scope.call(instance)?;
             let key = if alias.is_empty() { name.clone() } else { format!("{name}.{alias}") };
-            let passed = match call.block.settings.get("providers") {
+            let passed = match call.block.setting("providers") {
                 Some(Expr::Object(map)) => map.get(&key),
                 _ => None,
             };
@@ -261,7 +345,7 @@ pub(super) enum Target<'s, 'a> {
 
 /// An alias is always a literal.
 pub(super) fn alias_of<'x>(provider: &'x Block<'_>) -> &'x str {
-    match provider.settings.get("alias") {
+    match provider.setting("alias") {
         Some(Expr::Text(alias)) => alias,
         _ => "",
     }

@@ -146,7 +146,7 @@ impl Looking<'_> {
             }
             match child.kind() {
                 "block" => self.block(child),
-                "attribute" => {
+                "attribute" if !child.has_error() => {
                     let parts = children(child);
                     if let [name, value] = parts[..] {
                         let name = text_of(self.bytes, name).to_owned();

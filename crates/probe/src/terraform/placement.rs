@@ -169,7 +169,7 @@ fn of_reference(
         ["arn", _, _, name, _, _] if !name.is_empty() => region(linking, name),
         // The ARN of a bucket has no region; the bucket may stand here.
         ["arn", _, "s3", "", _, bucket] => {
-            match linking.named(subject.instance, &["aws_s3_bucket"], &["bucket"], bucket, trace) {
+            match linking.named(subject.instance, &["aws_s3_bucket"], &["bucket"], bucket) {
                 Some(target) => of_resource(linking, target, trace).0,
                 None => Region::unresolved("region-not-resolved"),
             }

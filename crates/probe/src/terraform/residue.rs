@@ -115,7 +115,7 @@ pub(super) fn observe_calls(linking: &Linking<'_, '_>, out: &mut Vec<Observation
     let Some(probe): Option<&ProbeRef> = linking.knowledge.probe.as_ref() else { return };
     for (instance, name, why) in &linking.scope.unfollowed {
         let Some(call) = linking.scope.folder(*instance).calls.get(name.as_str()) else { continue };
-        let looks_like = match (why, call.block.settings.get("source")) {
+        let looks_like = match (why, call.block.setting("source")) {
             (Unfollowed::Elsewhere, Some(Expr::Text(source))) => source.clone(),
             (Unfollowed::Elsewhere, _) => "source-not-resolved".to_owned(),
             (Unfollowed::Bounded, _) => "module-cycle-or-too-many".to_owned(),

@@ -11,6 +11,19 @@ const DEPTH: usize = 12;
 /// Instances of a revision. A module that calls another twice, and so on, doubles with each level.
 const INSTANCES: usize = 4_000;
 
+/// Blocks that stand in a second or later instance of their folder, over a whole revision. The first instances are as many
+/// as the files say; without this bound, calls would multiply them.
+const REPEATED: usize = 50_000;
+/// `terraform` blocks of a folder; one is usual.
+const SETTINGS_BLOCKS: usize = 16;
+
+/// A setting of a block.
+pub(super) struct Setting {
+    /// Its path without indices.
+    pub(super) dotted: String,
+    pub(super) value: Expr,
+}
+
 /// A block of a file with its settings.
 pub(super) struct Block<'a> {
     pub(super) file: usize,
@@ -20,7 +33,7 @@ pub(super) struct Block<'a> {
     /// The second label: a resource's name.
     pub(super) name: &'a str,
     /// By path with indices: `root_block_device[0].encrypted`.
-    pub(super) settings: BTreeMap<&'a str, Expr>,
+    pub(super) settings: BTreeMap<&'a str, Setting>,
     /// Nested blocks, by path with indices.
     pub(super) blocks: BTreeSet<&'a str>,
     /// Paths of nested blocks that an expression generates.
@@ -33,6 +46,11 @@ pub(super) struct Block<'a> {
 impl Block<'_> {
     pub(super) fn anchor(&self, name: &str) -> Option<Span> {
         self.anchors.get(name).copied()
+    }
+
+    /// A setting of the block itself, by its plain name.
+    pub(super) fn setting(&self, name: &str) -> Option<&Expr> {
+        self.settings.get(name).map(|s| &s.value)
     }
 
     /// `aws_db_instance.records`.
@@ -69,8 +87,10 @@ pub(super) struct Folder<'a> {
     pub(super) outputs: BTreeMap<&'a str, Bound>,
     /// What Terraform itself reads for a root: `terraform.tfvars`, then `*.auto.tfvars` by name; the last wins.
     pub(super) tfvars: BTreeMap<&'a str, Bound>,
-    /// What somebody may pass by `-var-file`: every value that any such file gives.
+    /// What somebody may pass by `-var-file`: up to two different values, since two already contradict.
     pub(super) elsewhere: BTreeMap<&'a str, Vec<Bound>>,
+    /// A tfvars file of it could not be read: what a variable is cannot be known.
+    pub(super) unsure: bool,
     /// Parts of files that could not be read.
     pub(super) broken: Vec<(usize, &'a Seen)>,
     /// A file of it runs in production, as its path says.
@@ -86,6 +106,12 @@ impl Folder<'_> {
             && self.locals.is_empty()
             && self.outputs.is_empty()
             && self.broken.is_empty())
+    }
+}
+
+impl Folder<'_> {
+    fn size(&self) -> usize {
+        self.resources.len() + self.providers.len() + self.calls.len()
     }
 }
 
@@ -149,10 +175,29 @@ fn block<'a>(file: usize, seen: &'a Seen, more: &[&'a Seen]) -> Block<'a> {
     };
     for part in std::iter::once(&seen).chain(more) {
         let settings = part.attributes.get("settings").and_then(|v| v.as_map());
-        out.settings.extend(settings.into_iter().flatten().map(|(k, v)| (k.as_str(), Expr::of_value(v))));
+        let settings = settings.into_iter().flatten();
+        out.settings.extend(settings.map(|(path, value)| {
+            let value = Expr::of_value(value);
+            (path.as_str(), Setting { dotted: dotted(path), value })
+        }));
         out.blocks.extend(texts(part, "blocks"));
         out.dynamic.extend(texts(part, "dynamic"));
         out.anchors.extend(part.anchors.iter().map(|(k, v)| (k.as_str(), *v)));
+    }
+    out
+}
+
+/// A path without its indices: `rule[0].apply[1].x` is `rule.apply.x`.
+pub(super) fn dotted(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut inside = false;
+    for c in path.chars() {
+        match c {
+            '[' => inside = true,
+            ']' => inside = false,
+            _ if !inside => out.push(c),
+            _ => {}
+        }
     }
     out
 }
@@ -221,10 +266,16 @@ impl<'a> Scope<'a> {
         // Files come sorted, and `terraform.tfvars` gives way to every `*.auto.tfvars`.
         let first = looked.path.file_name() == b"terraform.tfvars";
         let folder = &mut self.folders[folder];
+        let seen = &looked.observations.seen;
+        folder.broken.extend(seen.iter().filter(|s| s.kind == "tf-broken").map(|s| (file, s)));
+        folder.unsure |= looked.observations.skipped.is_some() || seen.iter().any(|s| s.kind == "tf-broken");
         for seen in looked.observations.seen.iter().filter(|s| s.kind == "tf-assignment") {
             let name = text(seen, "name");
             if !automatic {
-                folder.elsewhere.entry(name).or_default().push(bound(file, seen));
+                let (known, new) = (folder.elsewhere.entry(name).or_default(), bound(file, seen));
+                if known.len() < 2 && known.iter().all(|k| k.value != new.value) {
+                    known.push(new);
+                }
             } else if !(first && folder.tfvars.contains_key(name)) {
                 folder.tfvars.insert(name, bound(file, seen));
             }
@@ -235,7 +286,7 @@ impl<'a> Scope<'a> {
         for folder in &mut self.folders {
             let path = folder.path.clone();
             for call in folder.calls.values_mut() {
-                let Some(Expr::Text(source)) = call.block.settings.get("source") else { continue };
+                let Some(Expr::Text(source)) = call.block.setting("source") else { continue };
                 call.folder = join(&path, source).and_then(|p| by_path.get(p.as_slice()).copied());
             }
         }
@@ -258,15 +309,16 @@ impl<'a> Scope<'a> {
         }
         let roots: Vec<usize> = (0..self.folders.len()).filter(|f| !called.contains(f)).collect();
         let mut reached: BTreeSet<usize> = BTreeSet::new();
+        let mut repeated = 0;
         for root in roots.into_iter().chain(0..self.folders.len()) {
             // The second half of the chain: folders that only call each other have no root, the first one is taken.
             if self.folders[root].is_module() && !reached.contains(&root) {
-                self.tree(root, &mut reached);
+                self.tree(root, &mut reached, &mut repeated);
             }
         }
     }
 
-    fn tree(&mut self, root: usize, reached: &mut BTreeSet<usize>) {
+    fn tree(&mut self, root: usize, reached: &mut BTreeSet<usize>, repeated: &mut usize) {
         let at = self.instances.len();
         self.instances.push(Instance {
             folder: root,
@@ -290,10 +342,14 @@ impl<'a> Scope<'a> {
                 if !self.counts(folder, callee) {
                     continue;
                 }
-                if depth == DEPTH || self.instances.len() >= INSTANCES || self.is_within(next, callee) {
+                let again = if reached.contains(&callee) { self.folders[callee].size() } else { 0 };
+                let beyond = self.instances.len() >= INSTANCES || *repeated + again > REPEATED;
+                if depth == DEPTH || beyond || self.is_within(next, callee) {
                     self.unfollowed.push((next, name, Unfollowed::Bounded));
                     continue;
                 }
+                *repeated += again;
+                reached.insert(callee);
                 let child = self.instances.len();
                 self.instances[next].children.insert(name.clone(), child);
                 self.instances.push(Instance {
@@ -347,7 +403,7 @@ impl<'a> Folder<'a> {
             match s.kind.as_str() {
                 "tf-resource" => self.resources.push(make(s)),
                 "tf-provider" => self.providers.push(make(s)),
-                "tf-terraform" => self.terraform.push(make(s)),
+                "tf-terraform" if self.terraform.len() < SETTINGS_BLOCKS => self.terraform.push(make(s)),
                 "tf-module" => {
                     let call = Call { block: make(s), arguments: BTreeMap::new(), folder: None };
                     self.calls.insert(text(s, "name"), call);

@@ -232,6 +232,21 @@ resource "aws_launch_template" "image" {
 }
 
 #[test]
+fn devices_that_an_expression_makes_are_not_known() {
+    for body in [
+        "dynamic \"ebs_block_device\" {\n  for_each = var.disks\n  content {\n    device_name = \"/dev/sdf\"\n    encrypted = true\n  }\n}",
+        "ebs_block_device = [{ device_name = \"/dev/sdf\" }]",
+        "ebs_block_device = var.disks",
+    ] {
+        let all = observe(&[("main.tf", &format!("resource \"aws_launch_configuration\" \"l\" {{\n{body}\n}}\n"))]);
+        let it = one(&all, "storage", "aws_launch_configuration.l.ebs_block_device");
+        assert_eq!(texts(it, ["encrypted", "reason"]), ["unknown", "setting-not-resolved"], "{body}");
+    }
+    let all = observe(&[("main.tf", "resource \"aws_launch_configuration\" \"l\" {\n  ebs_block_device = []\n}\n")]);
+    assert_eq!(of(&all, "storage").len(), 1);
+}
+
+#[test]
 fn an_account_that_encrypts_speaks_for_what_is_silent_there() {
     let text = r#"
 provider "aws" {

@@ -67,6 +67,43 @@ fn a_resource_with_very_many_disks_is_kept_in_pieces_or_not_known_whole() {
 }
 
 #[test]
+fn a_tfvars_file_that_cannot_be_read_leaves_its_variables_open() {
+    let main = "variable \"e\" {\n  default = true\n}\nresource \"aws_db_instance\" \"db\" {\n  storage_encrypted = var.e\n}\n";
+    for (vars, encrypted) in [("other = 1\n", "yes"), ("e = = false\n", "unknown"), ("x = [\ne = false\n", "unknown")] {
+        let all = observe(&[("main.tf", main), ("terraform.tfvars", vars)]);
+        assert_eq!(one(&all, "storage", "aws_db_instance.db").text("encrypted"), Some(encrypted), "{vars}");
+    }
+}
+
+#[test]
+fn joins_of_very_many_resources_stay_linear() {
+    // Quadratic joins would resolve four million pairs here and take minutes under a test build.
+    let mut text = String::from("resource \"aws_ebs_encryption_by_default\" \"d\" {}\n");
+    for n in 0..600 {
+        text += &format!(
+            "resource \"aws_s3_bucket\" \"b{n}\" {{\n  bucket = \"n{n}\"\n}}\nresource \"aws_s3_bucket_server_side_encryption_configuration\" \
+             \"s{n}\" {{\n  bucket = \"n{n}\"\n  rule {{\n    apply_server_side_encryption_by_default {{\n      sse_algorithm = \"AES256\"\n    \
+             }}\n  }}\n}}\nresource \"aws_ebs_volume\" \"v{n}\" {{}}\n"
+        );
+    }
+    let files: Vec<(String, &str)> = (0..4).map(|n| (format!("f{n}/main.tf"), text.as_str())).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(p, t)| (p.as_str(), *t)).collect();
+    let all = observe(&files);
+    assert_eq!(of(&all, "storage").iter().filter(|o| o.text("encrypted") == Some("yes")).count(), 2_400);
+    assert_eq!(of(&all, "storage").iter().filter(|o| o.text("encrypted") == Some("by-default")).count(), 2_400);
+}
+
+#[test]
+fn a_large_module_that_is_called_very_often_is_bounded_and_said() {
+    let large: String = (0..1_500).map(|n| format!("resource \"aws_sns_topic\" \"t{n}\" {{}}\n")).collect();
+    let calls: String = (0..200).map(|n| format!("module \"m{n}\" {{\n  source = \"./m\"\n}}\n")).collect();
+    let all = observe(&[("main.tf", &calls), ("m/main.tf", &large)]);
+    let stored = of(&all, "storage").len();
+    assert!((1_500..60_000).contains(&stored), "{stored}");
+    assert!(of(&all, "unmodelled").iter().any(|o| o.text("looks_like") == Some("module-cycle-or-too-many")));
+}
+
+#[test]
 fn every_observation_has_exactly_the_attributes_of_its_kind() {
     let all = observe(&[(
         "main.tf",
