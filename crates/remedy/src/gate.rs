@@ -236,15 +236,33 @@ impl<'a> Gate<'a> {
         worst([lost, refused(gone), refused(more_unmodelled(base, head))])
     }
 
+    /// The findings are satisfied, and by what their remedy says it does: a clause that is satisfied for another reason is
+    /// not what was asked for.
     fn fixed(&mut self) -> GateVerdict {
-        let before = by_id(self.input.known);
-        let findings = self.input.findings;
-        let after = by_id(self.head());
+        let input = self.input;
+        let before = by_id(input.known);
+        let overlay = OverlayTree::new(input.base.clone(), input.patch);
+        let head = self.head();
+        let after = by_id(head);
         let name = |id: &FindingId| before.get(id).map_or_else(|| id.0.short(), |f| f.subject.symbol.clone());
-        each(findings, |id| match after.get(id).map(|f| &f.outcome) {
+        let decided = each(input.findings, |id| match after.get(id).map(|f| &f.outcome) {
             Some(Outcome::Satisfied) => None,
             Some(other) => Some(format!("{} is {}", name(id), other.name())),
             None => Some(format!("{} is not judged", name(id))),
+        });
+        if decided != GateVerdict::Passed {
+            return decided;
+        }
+        let own = |f: &Finding| f.remedy.as_deref().and_then(|id| input.remedies.get(id));
+        let named = |key: String| input.patch.remedies.contains(&key);
+        each(input.findings, |id| {
+            let remedy = before.get(id).and_then(|f| own(f)).filter(|r| named(r.key()))?;
+            let finding = after.get(id)?;
+            let known = Known::new(&overlay, input.inspector, head, &finding.service);
+            let subject = known.subject(finding).ok()?;
+            let holds =
+                remedy.expect.as_ref().is_none_or(|e| e.holds(&[("it", &subject.attributes), ("dna", known.dna())]));
+            (!holds).then(|| format!("{} is satisfied, and not by what {} does", name(id), remedy.id))
         })
     }
 

@@ -76,7 +76,7 @@ pub fn set_key(
         body.attributes.first().map_or_else(|| inner(source, &body, &own), |a| text[a.indentation.clone()].to_owned());
     // Behind the last attribute before the first block: attributes come first, by Terraform's own style.
     let first_block = body.nested.first().map_or(body.close, |n| n.start);
-    let behind = body.attributes.iter().filter(|a| a.key.start < first_block).next_back();
+    let behind = body.attributes.iter().rfind(|a| a.key.start < first_block);
     Ok(vec![match behind {
         Some(last) => TextEdit::insert(last.stop, format!("{line_end}{line_end}{indentation}{key} = {value}")),
         None if body.nested.is_empty() => {

@@ -9,7 +9,8 @@ use ligase_domain::{
     ClauseId, Entry, EntryKind, Finding, FindingId, Observation, Origin, RepoPath, ServiceId, SourceTree, Value,
 };
 use ligase_inspect::{Inspection, Inspector};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// How many files are read to find a circle of imports; beyond it the import is not made.
 const MAX_IMPORTERS: usize = 400;
@@ -23,6 +24,8 @@ pub(crate) struct Known<'a> {
     observations: Vec<&'a Observation>,
     dna: BTreeMap<String, Value>,
     entries: Vec<Entry>,
+    /// Python files by the last part of their module's name.
+    modules: OnceCell<HashMap<String, Vec<usize>>>,
 }
 
 impl<'a> Known<'a> {
@@ -42,6 +45,7 @@ impl<'a> Known<'a> {
             observations: inspection.observations.iter().filter(|o| scope.holds(&o.place.path)).collect(),
             dna: dna_names(dna),
             entries: tree.entries().unwrap_or_default(),
+            modules: OnceCell::new(),
         }
     }
 
@@ -135,20 +139,39 @@ impl<'a> Known<'a> {
         };
         let stems: Vec<String> =
             std::iter::once(stem.clone()).chain(names.iter().map(|n| format!("{stem}/{n}"))).collect();
-        let means = |path: &str| {
-            let path = path.strip_suffix("/__init__.py").or_else(|| path.strip_suffix(".py"));
-            path.is_some_and(|p| {
-                stems
-                    .iter()
-                    .any(|s| p == s || !relative && p.strip_suffix(s.as_str()).is_some_and(|rest| rest.ends_with('/')))
-            })
-        };
-        self.entries.iter().filter(|e| e.path.as_str().is_some_and(means)).map(|e| e.path.clone()).collect()
+        let last = |stem: &str| stem.rsplit('/').next().unwrap_or_default().to_owned();
+        let index = self.modules.get_or_init(|| {
+            let mut index: HashMap<String, Vec<usize>> = HashMap::new();
+            for (at, entry) in self.entries.iter().enumerate() {
+                if let Some(stem) = entry.path.as_str().and_then(stem_of) {
+                    index.entry(last(stem)).or_default().push(at);
+                }
+            }
+            index
+        });
+        let mut found = BTreeSet::new();
+        for stem in &stems {
+            for at in index.get(&last(stem)).into_iter().flatten() {
+                let path = &self.entries[*at].path;
+                let is = path.as_str().and_then(stem_of).is_some_and(|own| {
+                    own == stem || !relative && own.strip_suffix(stem.as_str()).is_some_and(|rest| rest.ends_with('/'))
+                });
+                if is {
+                    found.insert(path.clone());
+                }
+            }
+        }
+        found.into_iter().collect()
     }
 
     fn is_source(&self, path: &RepoPath) -> bool {
         self.inspector.probes().class_of(path).origin == Origin::Source
     }
+}
+
+/// The path of a Python module without what makes it a file.
+fn stem_of(path: &str) -> Option<&str> {
+    path.strip_suffix("/__init__.py").or_else(|| path.strip_suffix(".py"))
 }
 
 fn text_of(value: &Value) -> String {

@@ -1,6 +1,8 @@
 //! Properties of whatever is proposed: bytes outside the changed lines are identical, applying a remedy to its own result
 //! changes nothing, and hostile sources never make it panic.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::*;

@@ -1,6 +1,8 @@
 //! Each check of the gate refuses its own class of wrong patches with all others off, and mutants of accepted patches are
 //! refused by the whole gate.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::*;

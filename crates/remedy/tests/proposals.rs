@@ -1,5 +1,7 @@
 //! What is proposed for realistic sources, byte by byte, and when nothing is.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::*;
@@ -117,9 +119,9 @@ fn what_must_be_open_or_was_opened_on_purpose_is_left_alone() {
 #[test]
 fn an_import_that_would_make_a_circle_is_not_made() {
     let main = format!(
-        "{MAIN}\n\n{}",
-        SECURITY
-            .replace("from fastapi import Depends, HTTPException\n", "from fastapi import Depends, HTTPException\n")
+        "{MAIN}
+
+{SECURITY}"
     );
     let appointments_only = [
         ("app/main.py", main.as_str()),
@@ -248,4 +250,103 @@ fn the_shipped_remedies_name_only_what_the_catalog_has() {
     let repo = Repo::new(clinic());
     assert_eq!(repo.remedies.lint(repo.inspector.catalog()), []);
     assert_eq!(repo.remedies.iter().count(), 4);
+}
+
+#[test]
+fn a_guard_is_called_by_the_name_that_it_has_in_the_file() {
+    let imports = "from fastapi import APIRouter\n";
+    for (import, local) in [
+        ("from app.security import current_user as caller", "caller"),
+        ("import app.security", "app.security.current_user"),
+        ("import app.security as sec", "sec.current_user"),
+        ("from ..security import current_user", "current_user"),
+    ] {
+        let text = APPOINTMENTS.replace(imports, &format!("{imports}{import}\n"));
+        let repo = Repo::clinic_with(&[("app/routers/appointments.py", &text)]);
+        let patched = repo.patched(GUARDED, "POST /appointments/", "app/routers/appointments.py");
+        assert!(patched.contains(&format!("dependencies=[Depends({local})]")), "{import}: {patched}");
+        assert_eq!(
+            patched.matches("security").count(),
+            text.matches("security").count() + local.matches("security").count()
+        );
+        assert_accepted(&repo.gated(&repo.propose(GUARDED, &repo.ids(GUARDED, &["POST /appointments/"]))));
+    }
+}
+
+#[test]
+fn a_guard_of_the_same_file_needs_no_import_and_must_stand_above() {
+    let own = "def current_user(x_token: str = Header()) -> str:\n    if x_token != \"key\":\n        raise HTTPException(status_code=401)\n    return x_token\n";
+    let text = |above: &str, below: &str| {
+        format!(
+            "from fastapi import Depends, FastAPI, Header, HTTPException\n\napp = FastAPI()\n\n\n{above}@app.get(\"/rooms\")\ndef rooms():\n    return []\n\n\n{below}"
+        )
+    };
+    let above = Repo::new([("main.py", text(&format!("{own}\n\n"), "").as_str())]);
+    let patched = above.patched(GUARDED, "GET /rooms", "main.py");
+    assert_eq!(
+        patched,
+        text(&format!("{own}\n\n"), "").replace("\"/rooms\"", "\"/rooms\", dependencies=[Depends(current_user)]")
+    );
+    let below = Repo::new([("main.py", text("", own).as_str())]);
+    assert_eq!(below.abstention(GUARDED, "GET /rooms"), "defined-later");
+}
+
+#[test]
+fn a_factory_of_guards_is_no_guard() {
+    let factory = SECURITY.replace("def visitor", "def needs(role: str):\n    def check(user: str = Depends(current_user)) -> str:\n        if role != user:\n            raise HTTPException(status_code=403)\n        return user\n\n    return check\n\n\ndef visitor");
+    let patients = PATIENTS
+        .replace("Depends(current_user)", "Depends(needs(\"nurse\"))")
+        .replace("import current_user", "import needs");
+    let repo = Repo::clinic_with(&[("app/security.py", &factory), ("app/routers/patients.py", &patients)]);
+    let proposal = repo.propose(GUARDED, &repo.ids(GUARDED, &["GET /patients/{patient_id}"]));
+    let Some(patch) = &proposal.patch else { return };
+    assert!(!patch.diff.contains("Depends(needs)"), "{}", patch.diff);
+    assert_accepted(&repo.gated(&proposal));
+}
+
+#[test]
+fn web_sockets_and_webhooks_are_left_alone() {
+    let text = format!(
+        "{}\n\n@router.websocket(\"/live\")\nasync def live(websocket):\n    await websocket.accept()\n",
+        APPOINTMENTS
+    );
+    let repo = Repo::clinic_with(&[("app/routers/appointments.py", &text)]);
+    assert_eq!(repo.abstention(GUARDED, "WEBSOCKET /appointments/live"), "websocket-guard-differs");
+}
+
+#[test]
+fn a_redactor_of_the_same_file_is_used_as_it_is_there() {
+    let text = PATIENTS
+        .replace(
+            "router = APIRouter",
+            "\n\ndef _redact(value):\n    return \"***\" if value else value\n\n\nrouter = APIRouter",
+        )
+        .replace(
+            "    return rows()",
+            "    for row in rows():\n        logger.debug(\"row %s\", _redact(row.diagnosis))\n    return rows()",
+        )
+        .replace("rows\n\nlogger", "rows\n\nlogger");
+    let repo = Repo::clinic_with(&[("app/routers/patients.py", &text)]);
+    let patched = repo.patched(LOG_CALL, "delete_patient: logger.info", "app/routers/patients.py");
+    assert_eq!(patched, text.replace("patient_id, patient.diagnosis)", "patient_id, _redact(patient.diagnosis))"));
+    assert_accepted(&repo.gated(&repo.propose(LOG_CALL, &repo.ids(LOG_CALL, &["delete_patient: logger.info"]))));
+}
+
+#[test]
+fn a_redactor_that_is_made_for_something_else_is_not_used() {
+    let text = PATIENTS.replace("rows\n\nlogger", "mask_card, rows\n\nlogger").replace(
+        "    return rows()",
+        "    for row in rows():\n        logger.debug(\"row %s\", mask_card(row.diagnosis))\n    return rows()",
+    );
+    let repo = Repo::clinic_with(&[("app/routers/patients.py", &text)]);
+    let patched = repo.patched(LOG_CALL, "delete_patient: logger.info", "app/routers/patients.py");
+    assert!(patched.contains("with [redacted]\", user, patient_id)"), "{patched}");
+}
+
+#[test]
+fn an_object_that_is_logged_as_a_whole_is_left_to_a_person() {
+    let text = PATIENTS.replace("patient.diagnosis)", "{\"ssn\": patient.ssn})");
+    let repo = Repo::clinic_with(&[("app/routers/patients.py", &text)]);
+    let id = repo.find(LOG_CALL, "delete_patient: logger.info").id;
+    assert!(repo.propose(LOG_CALL, &[id]).patch.is_none());
 }

@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn what_is_printed_keeps_its_place() {
         let text = "print('d', p.ssn, u)\n";
-        let edits = drop_values(&python_source(text), &(0..20), &[11..16], "[redacted]").unwrap();
+        let edits = drop_values(&python_source(text), &(0..20), std::slice::from_ref(&(11..16)), "[redacted]").unwrap();
         assert_eq!(apply(text, &edits).unwrap(), "print('d', \"[redacted]\", u)\n");
     }
 

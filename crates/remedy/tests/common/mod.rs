@@ -1,6 +1,6 @@
 //! What the tests of proposing and of the gate share: a small clinic with routers, a guard, logs and infrastructure, and
 //! patches that are made by hand.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
 
 use ligase_domain::{
     ClauseId, Effect, EffectClass, Entry, FileChange, Finding, FindingId, GateReport, GateVerdict, MapTree, NoCache,
