@@ -14,7 +14,7 @@ use tree_sitter::Node;
 /// Calls of one function that are kept.
 const MAX_CALLS: usize = 24;
 /// Names that a request has by custom.
-const REQUESTS: &[&str] = &["request", "req", "conn", "connection", "websocket", "scope"];
+const REQUESTS: &[&str] = &["request", "req", "websocket"];
 /// Types of a request.
 const REQUEST_TYPES: &[&str] = &["Request", "HTTPConnection", "WebSocket", "Scope"];
 
@@ -29,6 +29,8 @@ struct Body {
     calls: Vec<String>,
     passes: Vec<String>,
     returned: Vec<String>,
+    /// `return a if flag else b`.
+    chosen: Option<Value>,
 }
 
 /// Emits every function.
@@ -182,12 +184,14 @@ impl<'t> Reading<'_, 't> {
                 if let Some(name) = index.source.dotted(node).filter(|_| body.returned.len() < 6) {
                     body.returned.push(name);
                 }
-                if node.kind() == "conditional_expression" && named_kind(node, "none") {
-                    body.returns_none = true;
+                if node.kind() == "conditional_expression" {
+                    body.returns_none |= named_kind(node, "none");
+                    body.chosen = chosen(index, node).or(body.chosen.take());
                 }
             }
-            _ => {
-                body.returns_none = true;
+            value => {
+                // A bare `return` is how a check that found nothing wrong ends; `return None` is an answer.
+                body.returns_none |= value.is_some();
                 let mut block = Some(returned.block);
                 while let Some(at) = block {
                     let condition = index.blocks[at].condition.map(|c| index.source.short(c)).unwrap_or_default();
@@ -211,7 +215,7 @@ impl<'t> Reading<'_, 't> {
         let index = self.index;
         let mut needs = Needs::default();
         let mut names = Vec::new();
-        let mut request = false;
+        let (mut request, mut marked_any, mut flags) = (false, false, Vec::new());
         for parameter in index.parameters(at) {
             if parameter.splat {
                 continue;
@@ -223,6 +227,10 @@ impl<'t> Reading<'_, 't> {
             let marked = ["Header(", "Cookie("]
                 .iter()
                 .any(|m| marker.contains(m) || parameter.annotation.is_some_and(|a| index.source.of(a).contains(m)));
+            marked_any |= marked;
+            if let Some(default) = parameter.default.filter(|d| matches!(d.kind(), "true" | "false")) {
+                flags.push(format!("{}={}", parameter.name, index.source.of(default)));
+            }
             let plain = parameter.default.is_none_or(|d| d.kind() != "call") && !definition.qualified.contains('.');
             if self.is_credential_name(parameter.name) && (marked || plain) {
                 body.credential = true;
@@ -236,7 +244,7 @@ impl<'t> Reading<'_, 't> {
             .with("name", definition.qualified.as_str())
             .some("params", texts(names.into_iter().take(16)))
             .some("refuses", texts(body.refuses))
-            .some("none", body.returns_none)
+            .some("none", body.returns_none && returns != "None")
             .some("none_missing", body.none_when_missing)
             .some("optional_return", optional_return)
             .some("credential", body.credential)
@@ -245,8 +253,14 @@ impl<'t> Reading<'_, 't> {
             .some("calls", texts(body.calls))
             .some("passes", texts(body.passes))
             .some("returned", texts(body.returned))
+            .some("marked", marked_any)
+            .some("flags", texts(flags))
             .some("returns", returns)
             .some("decorators", decorators);
+        let attributes = match body.chosen {
+            Some(chosen) => attributes.with("chosen", chosen),
+            None => attributes,
+        };
         let attributes = needs.into_attributes(attributes);
         out.seen("py-function", "python/module", definition.node, attributes, &[("definition", definition.whole)]);
     }
@@ -257,6 +271,18 @@ fn decorator<'t>(index: &Index<'t>, node: Node<'t>) -> Option<Value> {
     let symbol = index.source.dotted(inner)?;
     let kept = if inner.kind() == "call" { options(index, &inner) } else { Vec::new() };
     Some(Attributes::default().with("symbol", symbol).some("options", texts(kept)).value())
+}
+
+/// A choice between two names by a flag.
+fn chosen<'t>(index: &Index<'t>, node: Node<'t>) -> Option<Value> {
+    let parts = super::syntax::named(node);
+    let [yes, condition, no] = parts.as_slice() else { return None };
+    let negated = condition.kind() == "not_operator";
+    let flag = if negated { condition.child_by_field_name("argument")? } else { *condition };
+    let name = |n: &Node<'t>| index.source.dotted(*n);
+    let (yes, no) = if negated { (name(no)?, name(yes)?) } else { (name(yes)?, name(no)?) };
+    let flag = (flag.kind() == "identifier").then(|| index.source.short(flag))?;
+    Some(Attributes::default().with("flag", flag).with("yes", yes).with("no", no).value())
 }
 
 fn named_kind(node: Node<'_>, kind: &str) -> bool {

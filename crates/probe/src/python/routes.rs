@@ -60,6 +60,9 @@ fn receivers(index: &Index<'_>) -> BTreeSet<String> {
         if routes || matches!(method, "include_router" | "mount" | "add_middleware" | "middleware") {
             out.insert(receiver);
             let arguments = index.source.arguments(call);
+            // What a prefix is read from has to be known too: `settings = get_settings()`.
+            let prefix = arguments.get("prefix").and_then(|p| index.source.dotted(p));
+            out.extend(prefix.and_then(|p| p.split('.').next().map(str::to_owned)));
             out.extend(arguments.positional.iter().take(2).filter_map(|n| index.source.dotted(*n)));
         }
     }

@@ -287,7 +287,7 @@ fn candidates(
 ) {
     for (file, facts) in world.files.iter().enumerate().filter(|(_, f)| f.is_source()) {
         for (name, seen) in &facts.functions {
-            let asks = seen.has("deps") || seen.has("aliases") || seen.flag("credential") || seen.flag("request");
+            let asks = seen.has("deps") || seen.flag("request") || seen.flag("marked") || guards.has_alias(file, name, seen);
             if name.contains('.')
                 || !asks
                 || handlers.contains(&(file, (*name).to_owned()))

@@ -160,6 +160,11 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
         Some(verdict)
     }
 
+    /// Whether a function depends on something through an alias in its annotations.
+    pub(super) fn has_alias(&self, file: usize, scope: &str, seen: &Seen) -> bool {
+        seen.texts("aliases").any(|name| self.alias(file, scope, name, MAX_DEPTH).is_some())
+    }
+
     /// A name that is bound to `Depends(…)` or to a list of them.
     fn named_dependencies(&self, file: usize, scope: &str, name: &str, depth: u8) -> Option<Verdict> {
         let Target::Bind(at, bound_scope, bound) = self.world.resolve(file, scope, name) else { return None };
@@ -218,7 +223,7 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
                 }
             }
             Target::Function(file, name) => self.function(*file, name, depth),
-            Target::Returned(file, name) => self.factory(*file, name, depth),
+            Target::Returned(file, name) => self.factory(*file, name, options, depth),
             Target::Instance(file, name) => self.instance(*file, name, depth),
             Target::Class(file, name) => self.class(*file, name, depth),
             Target::External(dotted) => self.external(dotted),
@@ -293,7 +298,9 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
         {
             Kind::Authentication
         } else if refusal.authorization {
-            Kind::Authorization
+            // A 403 says who may only where it is known who asks; "this record is locked" guards nothing.
+            let knows = needs.guards.iter().any(|g| g.kind == Kind::Authentication);
+            if knows { Kind::Authorization } else { Kind::Unknown }
         } else if inner_authenticates {
             // Which of the functions that provably enforce it is called the guard is only a label.
             if speaks { Kind::Authentication } else { Kind::Other }
@@ -304,7 +311,10 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
         } else {
             Kind::Other
         };
-        let lets_pass = seen.flag("none_missing") || (!rejects && !refusal.authorization && (silent || needs.lenient));
+        // A lenient scheme and a refusal somewhere below it: whether nobody is refused is not known.
+        let undecided = needs.lenient && !seen.has("refuses") && (refusal.authentication || refusal.authorization);
+        let kind = if undecided && !inner_authenticates && !silent { Kind::Unknown } else { kind };
+        let lets_pass = seen.flag("none_missing") || silent || (!rejects && !refusal.authorization && needs.lenient);
         let optional = matches!(kind, Kind::Authentication | Kind::Authorization) && !inner_authenticates && lets_pass;
         let mut verdict = Verdict::one(symbol, kind, optional);
         verdict.files = needs.files.clone();
@@ -363,13 +373,13 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
     }
 
     /// `require_role("admin")`: what the functions inside refuse.
-    fn factory(&self, file: usize, name: &str, depth: u8) -> Verdict {
+    fn factory(&self, file: usize, name: &str, options: &[String], depth: u8) -> Verdict {
         let symbol = self.world.symbol(&Target::Function(file, name.to_owned()));
         let prefix = format!("{name}.");
         let facts = &self.world.files[file];
         let inner: Vec<&str> = facts.functions.keys().copied().filter(|f| f.starts_with(&prefix)).take(8).collect();
         if inner.is_empty() {
-            let returned = facts.functions.get(name).and_then(|f| f.texts("returned").next());
+            let returned = facts.functions.get(name).and_then(|f| returned_one(f, options));
             let target = returned.map_or(Target::Unknown, |r| self.world.resolve(file, name, r));
             let same = matches!(&target, Target::Returned(f, n) if *f == file && n == name);
             let mut verdict = if same {
@@ -420,6 +430,7 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
         };
         if let Some(first) = verdict.guards.first_mut() {
             first.symbol = symbol;
+            first.scheme = scheme && first.kind == Kind::Unknown;
         }
         verdict
     }
@@ -453,7 +464,7 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
         let target = self.world.resolve(file, scope, symbol);
         let verdict = match &target {
             Target::Function(f, name) | Target::Returned(f, name) => {
-                let own = self.factory(*f, name, MAX_DEPTH);
+                let own = self.factory(*f, name, &[], MAX_DEPTH);
                 let resolved = own.guards.iter().all(|g| g.kind == Kind::Unknown);
                 // A decorator whose inside refuses nothing and hands the request to nobody changes nothing.
                 if resolved && !self.refuses_inside(*f, name) {
@@ -521,6 +532,30 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
         verdict.files = refusal.files;
         verdict
     }
+}
+
+/// The one thing that a factory returns; `None` where it could be several.
+fn returned_one<'f>(function: &'f Seen, options: &[String]) -> Option<&'f str> {
+    if function.has("chosen") {
+        return chosen(function, options);
+    }
+    let mut all: Vec<&str> = function.list("returned").iter().filter_map(Value::as_text).collect();
+    all.dedup();
+    if all.len() == 1 { all.pop() } else { None }
+}
+
+/// What a factory that chooses by a flag returns, where the call or the default says the flag.
+fn chosen<'f>(function: &'f Seen, options: &[String]) -> Option<&'f str> {
+    let choice = function.attributes.get("chosen")?.as_map()?;
+    let flag = choice.str("flag");
+    let mut said = options.iter().map(String::as_str).chain(function.texts("flags"));
+    let value = said.find_map(|o| o.split_once('=').filter(|(n, _)| *n == flag).map(|(_, v)| v))?;
+    let name = match value {
+        "True" => "yes",
+        "False" => "no",
+        _ => return None,
+    };
+    choice.get(name).and_then(Value::as_text)
 }
 
 /// Adds another verdict's guards, each once.

@@ -437,6 +437,15 @@ impl<'v, 'f> World<'v, 'f> {
         match target {
             Target::Module(file) => self.member(file, name, hops - 1),
             Target::Class(file, class) | Target::Instance(file, class) => self.class_member(file, &class, name, hops),
+            // What a function returns has the members of the class that its annotation names.
+            Target::Returned(file, function) => {
+                let returns = self.files[file].functions.get(function.as_str()).map(|f| f.str("returns")).unwrap_or_default();
+                let class: String = returns.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.')).collect();
+                match self.resolve_within(file, MODULE, &class, hops - 1) {
+                    Target::Class(f, c) => self.class_member(f, &c, name, hops - 1),
+                    _ => Target::Unknown,
+                }
+            }
             Target::External(dotted) if dotted.len() < 300 => Target::External(format!("{dotted}.{name}")),
             Target::Bind(file, scope, bound) => {
                 let value = self.value_of(file, &scope, &bound, hops - 1);
