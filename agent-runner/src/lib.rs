@@ -6,7 +6,6 @@
 mod desk;
 mod remediate;
 
-use ligase_catalog::CatalogFile;
 use ligase_domain::TaskKind;
 use ligase_inspect::Inspector;
 use ligase_proto::client::Objects;

@@ -1,1 +1,44 @@
-fn main() {}
+//! The one binary, `ligase`: parses, wires and exits. Every role and every verb is a subcommand.
+
+mod args;
+mod commands;
+mod embedded;
+mod failure;
+mod output;
+mod rows;
+
+use args::{Cli, Command, LogFormat};
+use clap::Parser;
+use failure::{Exit, Failure};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let format = match cli.log_format {
+        LogFormat::Text => ligase_runtime::LogFormat::Text,
+        LogFormat::Json => ligase_runtime::LogFormat::Json,
+    };
+    ligase_runtime::init_log(format, cli.verbose);
+    let ended = run(&cli);
+    let exit = ended.unwrap_or_else(|failure| failure.report(cli.json));
+    ExitCode::from(exit as u8)
+}
+
+fn run(cli: &Cli) -> Result<Exit, Failure> {
+    match &cli.command {
+        Command::Check(args) => commands::check::run(args, cli.json),
+        Command::Sweep(args) => commands::sweep::run(args, cli.json),
+        Command::Status(standing) => commands::status::run(standing, cli.json),
+        Command::Findings(args) => commands::findings::run(args, cli.json),
+        Command::Explain(args) => commands::explain::run(args, cli.json),
+        Command::Changesets(args) => commands::changesets::run(args, cli.json),
+        Command::Catalog(args) => commands::catalog::run(args, cli.json),
+        Command::Schema { document } => commands::schema::run(*document),
+        Command::Evidence(args) => commands::evidence::run(args, cli.json),
+        Command::Demo(args) => commands::demo::run(args, cli.json),
+        Command::Vcs => {
+            let ended = ligase_vcs::child::main(std::io::stdin().lock(), std::io::stdout().lock());
+            Ok(if ended.is_ok() { Exit::Holds } else { Exit::CouldNotLook })
+        }
+    }
+}

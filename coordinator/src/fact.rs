@@ -5,7 +5,7 @@
 
 use crate::fields::{FieldError, Fields};
 use ligase_domain::{
-    Changeset, ChangesetState, ClosedBy, Digest, FailureReason, FindingId, IntentId, IntentKey, Oid, OrganisationId,
+    Changeset, ChangesetState, ClosedBy, Digest, EffectClass, FailureReason, FindingId, IntentId, IntentKey, Oid, OrganisationId,
     Ownership, RepositoryId, RepoPath, Timestamp,
 };
 use std::collections::BTreeMap;
@@ -105,10 +105,27 @@ pub struct ChangesetFact {
     pub patch_object: Digest,
     /// The object that holds the gate's report.
     pub report_object: Digest,
+    /// The class of the patch's effect.
+    pub effect: EffectClass,
     /// The pull request's title.
     pub title: String,
     /// The pull request's text.
     pub body: String,
+}
+
+/// Where an open finding stands: in exactly one place, with the reason and the earliest time at which it can change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// Which finding.
+    pub finding: FindingId,
+    /// `changeset`, `abstained` or `waiting`; what is waived is not open.
+    pub place: String,
+    /// The stable reason.
+    pub reason: String,
+    /// Everything that is known, in a sentence.
+    pub detail: String,
+    /// The earliest time at which it can change, where it is known.
+    pub earliest: Option<Timestamp>,
 }
 
 /// Something that happened.
@@ -124,6 +141,8 @@ pub enum Fact {
     Verified { key: Digest, intent: IntentId, patch: Digest, agreed: Result<(), (String, String)> },
     /// A changeset is from now on as it stands here.
     Changeset(ChangesetFact),
+    /// The open findings of a repository stand where these rows say.
+    Placed { repository: RepositoryId, rows: Vec<Placed> },
     /// A person did something through the API.
     Acted { login: String, act: String, subject: String, text: String, simulated: bool },
     /// A person lets Ligase propose again what was closed or regressed.
@@ -141,6 +160,7 @@ impl Fact {
             Self::Remedied(_) => "remedied",
             Self::Verified { .. } => "verified",
             Self::Changeset(_) => "changeset",
+            Self::Placed { .. } => "placed",
             Self::Acted { .. } => "acted",
             Self::Resumed { .. } => "resumed",
             Self::SweepEnded { .. } => "sweep-ended",
@@ -172,6 +192,7 @@ impl Fact {
                 }
             }
             Self::Changeset(fact) => changeset_fields(fact),
+            Self::Placed { repository, rows } => Fields::new().repository(repository).rows("rows", rows.iter().map(placed_fields)),
             Self::Acted { login, act, subject, text, simulated } => Fields::new()
                 .with("login", login.as_str())
                 .with("act", act.as_str())
@@ -216,6 +237,10 @@ impl Fact {
                 },
             },
             "changeset" => Self::Changeset(read_changeset(f)?),
+            "placed" => Self::Placed {
+                repository: f.as_repository()?,
+                rows: f.as_rows("rows")?.iter().map(read_placed).collect::<Result<_, _>>()?,
+            },
             "acted" => Self::Acted {
                 login: f.text("login")?.to_owned(),
                 act: f.text("act")?.to_owned(),
@@ -367,6 +392,28 @@ fn read_remedied(f: &Fields) -> Result<Remedied, FieldError> {
     })
 }
 
+fn placed_fields(placed: &Placed) -> Fields {
+    let fields = Fields::new()
+        .shown("finding", &placed.finding)
+        .with("place", placed.place.as_str())
+        .with("reason", placed.reason.as_str())
+        .with("detail", placed.detail.as_str());
+    match placed.earliest {
+        Some(at) => fields.with("earliest", at.0),
+        None => fields,
+    }
+}
+
+fn read_placed(f: &Fields) -> Result<Placed, FieldError> {
+    Ok(Placed {
+        finding: FindingId(f.digest("finding")?),
+        place: f.text("place")?.to_owned(),
+        reason: f.text("reason")?.to_owned(),
+        detail: f.text("detail")?.to_owned(),
+        earliest: f.number("earliest").ok().map(Timestamp),
+    })
+}
+
 fn state_fields(fields: Fields, state: &ChangesetState) -> Fields {
     let fields = fields.with("state", state.name());
     match state {
@@ -411,6 +458,7 @@ fn changeset_fields(fact: &ChangesetFact) -> Fields {
         .with("human_touched", touched)
         .shown_if("draft", c.draft.as_ref())
         .with("opened", c.opened.0)
+        .with("effect", fact.effect.name())
         .with("title", fact.title.as_str())
         .with("body", fact.body.as_str());
     state_fields(fields, &c.state)
@@ -438,6 +486,8 @@ fn read_changeset(f: &Fields) -> Result<ChangesetFact, FieldError> {
         ordinal: u32::try_from(f.number("ordinal")?).unwrap_or(u32::MAX),
         patch_object: f.digest("patch_object")?,
         report_object: f.digest("report_object")?,
+        effect: EffectClass::parse(f.text("effect")?)
+            .ok_or_else(|| FieldError { field: "effect".to_owned(), problem: "unknown effect".to_owned() })?,
         title: f.text("title")?.to_owned(),
         body: f.text("body")?.to_owned(),
     })
@@ -496,6 +546,16 @@ mod tests {
             Fact::Remedied(remedied),
             Fact::Verified { key: d(1), intent: IntentId(d(2)), patch: d(3), agreed: Ok(()) },
             Fact::Verified { key: d(1), intent: IntentId(d(2)), patch: d(3), agreed: Err(("not-fixed".to_owned(), "x".to_owned())) },
+            Fact::Placed {
+                repository: repository.clone(),
+                rows: vec![Placed {
+                    finding: FindingId(d(1)),
+                    place: "waiting".to_owned(),
+                    reason: "budget".to_owned(),
+                    detail: String::new(),
+                    earliest: Some(Timestamp(7)),
+                }],
+            },
             Fact::Acted { login: "ada".to_owned(), act: "merge".to_owned(), subject: "s".to_owned(), text: String::new(), simulated: true },
             Fact::Resumed { intent: IntentId(d(2)), login: "ada".to_owned() },
             Fact::SweepEnded { sweep: d(1), counts: BTreeMap::from([("findings".to_owned(), 3)]) },
@@ -521,6 +581,7 @@ mod tests {
                 ordinal: 1,
                 patch_object: d(3),
                 report_object: d(4),
+                effect: EffectClass::Behaviour,
                 title: "t".to_owned(),
                 body: "b".to_owned(),
             }));

@@ -4,9 +4,9 @@
 //! are the journal's; they stand here beside findings and never in their bytes.
 
 use crate::changeset;
-use crate::fact::{Abstained, ChangesetFact, Fact, ListedRepository, ProbedResult, Refused, Remedied};
+use crate::fact::{Abstained, ChangesetFact, Fact, ListedRepository, Placed, ProbedResult, Refused, Remedied};
 use ligase_domain::{
-    Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome, RepositoryId,
+    Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome, RepositoryId, Retry,
     ServiceId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -79,6 +79,23 @@ pub struct SweepState {
     pub ended: Option<(Timestamp, BTreeMap<String, u64>)>,
 }
 
+/// What a person did through the API.
+#[derive(Clone, Debug)]
+pub struct ActState {
+    /// When.
+    pub at: Timestamp,
+    /// Who, as a forge login.
+    pub login: String,
+    /// What: `merge`, `close`, `revert`, ….
+    pub act: String,
+    /// To what: a changeset's id, or a repository.
+    pub subject: String,
+    /// In the person's words.
+    pub text: String,
+    /// Whether a demonstration acted in a person's stead.
+    pub simulated: bool,
+}
+
 /// The projection.
 #[derive(Clone, Debug, Default)]
 pub struct State {
@@ -94,6 +111,10 @@ pub struct State {
     pub remedies: BTreeMap<IntentId, RemedyState>,
     /// Intents that a person has resumed, and after how many changesets.
     pub resumed: BTreeMap<IntentId, usize>,
+    /// Where the open findings of each repository stand.
+    pub places: BTreeMap<RepositoryId, BTreeMap<FindingId, Placed>>,
+    /// What people did through the API, in order.
+    pub acts: Vec<ActState>,
     /// Sweeps in order.
     pub sweeps: Vec<SweepState>,
     /// Keys of tasks that have a terminal record.
@@ -122,7 +143,10 @@ impl State {
                 self.sweeps.push(SweepState { sweep: *sweep, started: at, ended: None });
             }
             Fact::Probed { key, repository, revision, probe_set, result } => {
-                self.terminal.insert(*key);
+                // What another attempt may mend has no terminal record: the next sweep asks again.
+                if result.as_ref().err().is_none_or(|(reason, _)| reason.retry() == Retry::Never) {
+                    self.terminal.insert(*key);
+                }
                 let Some(state) = self.repositories.get_mut(repository) else { return };
                 match result {
                     Ok(result) => {
@@ -140,7 +164,17 @@ impl State {
                 self.resumed.insert(*intent, count);
                 self.remedies.remove(intent);
             }
-            Fact::Acted { .. } => {}
+            Fact::Placed { repository, rows } => {
+                self.places.insert(repository.clone(), rows.iter().map(|r| (r.finding, r.clone())).collect());
+            }
+            Fact::Acted { login, act, subject, text, simulated } => self.acts.push(ActState {
+                at,
+                login: login.clone(),
+                act: act.clone(),
+                subject: subject.clone(),
+                text: text.clone(),
+                simulated: *simulated,
+            }),
             Fact::SweepEnded { sweep, counts } => {
                 if let Some(state) = self.sweeps.iter_mut().rev().find(|s| s.sweep == *sweep) {
                     state.ended = Some((at, counts.clone()));
@@ -157,7 +191,9 @@ impl State {
     }
 
     fn remedied(&mut self, r: &Remedied) {
-        self.terminal.insert(r.key);
+        if r.failure.as_ref().is_none_or(|(reason, _)| reason.retry() == Retry::Never) {
+            self.terminal.insert(r.key);
+        }
         let state = RemedyState {
             key: r.key,
             base: r.base,

@@ -2,8 +2,8 @@
 
 use crate::Worker;
 use crate::cache::{AttemptCache, LocalCache};
-use ligase_domain::{Digest, FailureReason, RepoPath, SourceTree};
-use ligase_probe::{Look, Progress, link, look};
+use ligase_domain::{Digest, Entry, EntryKind, FailureReason, Origin, RepoPath, SourceTree};
+use ligase_probe::{Look, ProbeSet, Progress, link, look};
 use ligase_proto::convert::digest_bytes;
 use ligase_proto::v1;
 use ligase_queue::Heartbeat;
@@ -40,7 +40,7 @@ struct Seen {
 struct Beat(Heartbeat);
 
 impl Progress for Beat {
-    fn looked(&self, _done: u64, _total: u64) {
+    fn looked(&self) {
         self.0.beat();
     }
 }
@@ -83,10 +83,17 @@ pub(crate) async fn look_and_send(
 }
 
 /// Files named `dna.yaml`, as bytes: the worker knows no policy and parses nothing. CODEOWNERS beside them, if there is one.
-pub(crate) fn declarations(tree: &dyn SourceTree) -> (Vec<v1::DeclarationFile>, Vec<u8>) {
+/// A `dna.yaml` in tests, examples or other people's code is a fixture and declares nothing here.
+pub(crate) fn declarations(probes: &ProbeSet, tree: &dyn SourceTree) -> (Vec<v1::DeclarationFile>, Vec<u8>) {
     let Ok(entries) = tree.entries() else { return (Vec::new(), Vec::new()) };
-    let named = entries.iter().filter(|e| e.path.file_name() == b"dna.yaml").take(DECLARATIONS_MAX);
-    let files = named
+    let declares = |e: &&Entry| {
+        let regular = matches!(e.kind, EntryKind::File | EntryKind::Executable);
+        regular && e.path.file_name() == b"dna.yaml" && probes.class_of(&e.path).origin == Origin::Source
+    };
+    let files = entries
+        .iter()
+        .filter(declares)
+        .take(DECLARATIONS_MAX)
         .map(|entry| {
             let read = tree.read(entry, DECLARATION_BYTES_MAX);
             v1::DeclarationFile {

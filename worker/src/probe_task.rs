@@ -51,7 +51,8 @@ async fn look_at(
     heartbeat.beat();
     let tree: Arc<dyn SourceTree> = Arc::new(tree);
     let sent = look_and_send(worker, cache, Arc::clone(&tree), heartbeat).await?;
-    let (declarations, codeowners) = tokio::task::spawn_blocking(move || declarations(tree.as_ref()))
+    let probes = Arc::clone(&worker.probes);
+    let (declarations, codeowners) = tokio::task::spawn_blocking(move || declarations(&probes, tree.as_ref()))
         .await
         .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?;
     Ok(v1::ProbeReport {

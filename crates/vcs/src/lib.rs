@@ -8,6 +8,7 @@
 
 mod cache;
 pub mod child;
+mod create;
 mod error;
 mod history;
 mod loose;
@@ -24,6 +25,7 @@ mod write;
 pub use cache::forget;
 pub use error::VcsError;
 pub use history::{Changed, Commit, Person};
+pub use objects::blob_id;
 pub use pin::{PinOptions, Pinned};
 pub use refs::CasError;
 pub use remote::{Advertised, ChildSpec, Credential, Fetched, Remote, RemoteLimits};

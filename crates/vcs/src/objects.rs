@@ -126,6 +126,12 @@ fn kind_of(mode: i32) -> Option<ChildKind> {
     }
 }
 
+/// The id that git gives to these bytes as a blob, in SHA-1 repositories.
+pub fn blob_id(bytes: &[u8]) -> Result<Oid, VcsError> {
+    let oid = git2::Oid::hash_object(ObjectType::Blob, bytes).map_err(|e| VcsError::of("blob", &e))?;
+    domain_oid("blob", oid)
+}
+
 impl Repository {
     /// What stands at a path of a commit's tree, if anything does; a folder counts as nothing.
     pub fn entry_at(&self, commit: &Oid, path: &RepoPath) -> Result<Option<Entry>, VcsError> {

@@ -67,7 +67,6 @@ impl Served {
 
 fn reason<T: std::fmt::Debug>(result: Result<T, VcsError>) -> FailureReason {
     let error = result.unwrap_err();
-    eprintln!("{error}");
     error.reason
 }
 

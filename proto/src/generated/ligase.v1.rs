@@ -120,6 +120,56 @@ pub struct VerificationTask {
     #[prost(string, tag = "9")]
     pub made_by: ::prost::alloc::string::String,
 }
+/// What an agent-runner judges by: the very bytes that the coordinator judged by. Stored as an object; tasks carry its digest.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Declarations {
+    /// the organisation policy's file name, for messages
+    #[prost(string, tag = "1")]
+    pub policy_name: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub policy: ::prost::alloc::vec::Vec<u8>,
+    /// the other YAML files of the policy's repository, sorted by path
+    #[prost(message, repeated, tag = "3")]
+    pub files: ::prost::alloc::vec::Vec<PolicyFile>,
+    #[prost(message, repeated, tag = "4")]
+    pub approvals: ::prost::alloc::vec::Vec<ApprovalFact>,
+    #[prost(message, repeated, tag = "5")]
+    pub owners: ::prost::alloc::vec::Vec<OwnerFact>,
+    /// UTC milliseconds
+    #[prost(int64, tag = "6")]
+    pub judged_at: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PolicyFile {
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub bytes: ::prost::alloc::vec::Vec<u8>,
+}
+/// Reviews that cover the very bytes of one dna.yaml.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ApprovalFact {
+    #[prost(bytes = "vec", tag = "1")]
+    pub dna: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub covers: ::prost::alloc::vec::Vec<Review>,
+    #[prost(string, repeated, tag = "3")]
+    pub authors: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Review {
+    #[prost(string, tag = "1")]
+    pub by: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub recorded: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OwnerFact {
+    #[prost(string, tag = "1")]
+    pub folder: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub fact: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Digests {
     #[prost(bytes = "vec", repeated, tag = "1")]

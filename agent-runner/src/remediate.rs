@@ -1,0 +1,213 @@
+//! One remediation task: lease, fetch, look, propose, gate, upload, settle.
+//!
+//! Everything happens on the pinned base and in memory; nothing of the repository is ever run here. A patch that the gate
+//! refuses is reported with its report and never as a patch: an abstention is better than a guess.
+
+use crate::{AgentRunner, desk};
+use ligase_domain::{
+    ClauseId, FailureReason, FindingId, GateReport, NoCache, Oid, Patch, Retry, ServiceId, SourceTree, Timestamp,
+};
+use ligase_inspect::{Declared, Inspection};
+use ligase_probe::Progress;
+use ligase_proto::convert::{self, digest_bytes};
+use ligase_proto::v1;
+use ligase_queue::{Delivery, Heartbeat, MAX_DELIVER, Settle, backoff};
+use ligase_record::{encode_gate_report, encode_patch};
+use ligase_remedy::{Answer, GateInput, GateOptions, Proposal, gate, propose};
+use ligase_vcs::{Pinned, pin};
+use std::sync::Arc;
+
+type Failed = (FailureReason, String);
+
+/// What was asked, checked.
+struct Asked {
+    service: ServiceId,
+    clause: ClauseId,
+    base: Oid,
+    findings: Vec<FindingId>,
+}
+
+/// What was made of it.
+struct Made {
+    proposal: Proposal,
+    /// Patches in the order in which they were tried, each with what the gate said; the last one is the best.
+    gated: Vec<(Patch, Vec<FindingId>, GateReport)>,
+}
+
+struct Beat(Heartbeat);
+
+impl Progress for Beat {
+    fn looked(&self) {
+        self.0.beat();
+    }
+}
+
+/// Runs one attempt and says how it is to be settled.
+pub(crate) async fn run(runner: &AgentRunner, delivery: Delivery, heartbeat: Heartbeat) -> Settle {
+    let Some(v1::task::Work::Remedy(task)) = delivery.task.work.clone() else {
+        return Settle::Term(FailureReason::Malformed.name().to_owned());
+    };
+    let asked = v1::RecordedRequest { kind: delivery.task.kind.clone(), key: delivery.task.key.clone() };
+    match runner.fleet().recorded(asked).await.map(tonic::Response::into_inner) {
+        Ok(answer) if answer.recorded => return Settle::Ack,
+        Ok(_) => {}
+        Err(status) => return given_back(&delivery, &unreachable(status)),
+    }
+    let task_part = v1::Attempt {
+        key: delivery.task.key.clone(),
+        sweep: delivery.task.sweep.clone(),
+        publication: delivery.task.publication,
+    };
+    let empty = v1::RemedyReport { attempt: Some(task_part), intent: task.intent.clone(), ..Default::default() };
+    let report = match change(runner, &task, heartbeat, empty.clone()).await {
+        Ok(report) => report,
+        Err(failed) if failed.0.retry() == Retry::Later && delivery.attempt < MAX_DELIVER => {
+            return given_back(&delivery, &failed);
+        }
+        Err((reason, detail)) => {
+            let failure = v1::Failure { reason: reason.name().to_owned(), detail };
+            v1::RemedyReport { failure: Some(failure), ..empty }
+        }
+    };
+    match runner.fleet().report_remedy(report).await {
+        Ok(_) => Settle::Ack,
+        Err(status) => given_back(&delivery, &unreachable(status)),
+    }
+}
+
+async fn change(
+    runner: &AgentRunner,
+    task: &v1::RemedyTask,
+    heartbeat: Heartbeat,
+    empty: v1::RemedyReport,
+) -> Result<v1::RemedyReport, Failed> {
+    let asked = read(task).map_err(|e| (FailureReason::Malformed, e.to_string()))?;
+    let declarations = convert::digest("declarations", &task.declarations).map_err(|e| (FailureReason::Malformed, e.to_string()))?;
+    let declarations = runner.objects().fetch_one(&declarations).await.map_err(unreachable)?;
+    let (declared, now) =
+        desk::declared(&declarations, &runner.inspector, asked.service.repository.clone(), asked.base)?;
+    let base = fetch(runner, task, asked.base).await?;
+    heartbeat.beat();
+    let made = {
+        let runner = runner.clone();
+        let work = move || make(&runner, base, &declared, now, &asked, heartbeat);
+        tokio::task::spawn_blocking(work).await.map_err(|panic| (FailureReason::Crashed, panic.to_string()))?
+    };
+    report(runner, made, empty).await
+}
+
+fn read(task: &v1::RemedyTask) -> Result<Asked, convert::WireError> {
+    Ok(Asked {
+        service: convert::service("service", task.service.as_ref())?,
+        clause: convert::clause("clause", &task.clause)?,
+        base: convert::oid("base_revision", &task.base_revision)?,
+        findings: task.findings.iter().map(|f| convert::finding("findings", f)).collect::<Result<_, _>>()?,
+    })
+}
+
+async fn fetch(runner: &AgentRunner, task: &v1::RemedyTask, revision: Oid) -> Result<Arc<dyn SourceTree>, Failed> {
+    let location = convert::location("location", task.location.as_ref());
+    let location = location.map_err(|e| (FailureReason::Malformed, e.to_string()))?;
+    let (hint, options) = (task.ref_hint.clone(), runner.config.pin.clone());
+    let Pinned { tree, .. } = tokio::task::spawn_blocking(move || match &location {
+        convert::Location::Directory(path) => pin::directory(path, &revision),
+        convert::Location::Url(url) => pin::url(url, &revision, &hint, &options),
+    })
+    .await
+    .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?
+    .map_err(|error| (error.reason, error.detail))?;
+    Ok(Arc::new(tree))
+}
+
+/// Proposes one patch for all findings; where the gate refuses it, one for each, so that one bad place does not keep the
+/// others from being mended. The patches that pass alone are then proposed together once more.
+fn make(runner: &AgentRunner, base: Arc<dyn SourceTree>, declared: &Declared, now: Timestamp, asked: &Asked, heartbeat: Heartbeat) -> Made {
+    let progress = Beat(heartbeat.clone());
+    let known = runner.inspector.inspect(base.as_ref(), declared, &NoCache, now, &progress);
+    let whole = offer(runner, &base, &known, asked, &asked.findings);
+    let mut gated = try_gate(runner, &base, declared, now, &known, &whole);
+    heartbeat.beat();
+    if gated.iter().all(|(_, _, report)| report.accepted()) || whole.patched().len() < 2 {
+        return Made { proposal: whole, gated };
+    }
+    let mut sound = Vec::new();
+    for finding in whole.patched() {
+        let one = offer(runner, &base, &known, asked, &[finding]);
+        let tried = try_gate(runner, &base, declared, now, &known, &one);
+        heartbeat.beat();
+        if tried.iter().all(|(_, _, report)| report.accepted()) && !tried.is_empty() {
+            sound.push(finding);
+        } else {
+            gated.extend(tried);
+        }
+    }
+    if !sound.is_empty() {
+        let together = offer(runner, &base, &known, asked, &sound);
+        gated.extend(try_gate(runner, &base, declared, now, &known, &together));
+    }
+    Made { proposal: whole, gated }
+}
+
+fn offer(runner: &AgentRunner, base: &Arc<dyn SourceTree>, known: &Inspection, asked: &Asked, findings: &[FindingId]) -> Proposal {
+    propose(&runner.remedies, &runner.inspector, base, known, &asked.service, &asked.clause, findings)
+}
+
+fn try_gate(runner: &AgentRunner, base: &Arc<dyn SourceTree>, declared: &Declared, now: Timestamp, known: &Inspection, proposal: &Proposal) -> Vec<(Patch, Vec<FindingId>, GateReport)> {
+    let Some(patch) = &proposal.patch else { return Vec::new() };
+    let findings = proposal.patched();
+    let input = GateInput {
+        inspector: &runner.inspector,
+        remedies: &runner.remedies,
+        base: Arc::clone(base),
+        declared,
+        known,
+        patch,
+        findings: &findings,
+        cache: &NoCache,
+        now,
+    };
+    let report = gate(&input, &GateOptions::default());
+    vec![(patch.clone(), findings, report)]
+}
+
+/// Uploads what was made, blobs first, and writes the report that names it.
+async fn report(runner: &AgentRunner, made: Made, empty: v1::RemedyReport) -> Result<v1::RemedyReport, Failed> {
+    let malformed = |e: ligase_record::RecordError| (FailureReason::Malformed, e.to_string());
+    let mut out = empty;
+    for (id, answer) in &made.proposal.answers {
+        if let Answer::Abstained { reason, detail } = answer {
+            let finding = digest_bytes(&id.0);
+            out.abstained.push(v1::Abstention { finding, reason: reason.clone(), detail: detail.clone() });
+        }
+    }
+    for (patch, findings, gated) in &made.gated {
+        let encoded = encode_patch(patch).map_err(malformed)?;
+        let mut objects = runner.objects();
+        objects.put(encoded.blobs).await.map_err(unreachable)?;
+        let named = objects.put(vec![encoded.record, encode_gate_report(gated).map_err(malformed)?]).await.map_err(unreachable)?;
+        match gated.refusal() {
+            None => {
+                out.patch = digest_bytes(&named[0]);
+                out.report = digest_bytes(&named[1]);
+                out.patched = findings.iter().map(|f| digest_bytes(&f.0)).collect();
+            }
+            Some(("already-satisfied", _)) => out.already_satisfied = true,
+            Some((reason, seen)) => out.refused.push(v1::Refusal {
+                reason: reason.to_owned(),
+                detail: seen.to_owned(),
+                patch: digest_bytes(&named[0]),
+                report: digest_bytes(&named[1]),
+            }),
+        }
+    }
+    Ok(out)
+}
+
+fn unreachable(status: tonic::Status) -> Failed {
+    (FailureReason::Unreachable, format!("{:?}: {}", status.code(), status.message()))
+}
+
+fn given_back(delivery: &Delivery, (reason, detail): &Failed) -> Settle {
+    tracing::warn!(task = %delivery.key, attempt = delivery.attempt, %reason, detail, "given back");
+    Settle::Nak(backoff(delivery.attempt))
+}

@@ -1,0 +1,258 @@
+//! The command line: parsed here, and nothing else. What each command does stands in `commands/`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Compliance that repairs itself: reads what services declare, looks at their code, and opens verified pull requests.
+#[derive(Debug, Parser)]
+#[command(name = "ligase", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Print one JSON document instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more on standard error (repeat for more still)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Write log lines as JSON
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Printed below every help page.
+const EXIT_CODES: &str = "Exit codes: 0 everything holds · 1 there are findings · 2 usage or bad input · 3 could not look";
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LogFormat {
+    /// For a person
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge a working tree or repository by what its dna.yaml declares; touches nothing
+    Check(Check),
+    /// Look at every repository of the organisation, judge, and open or follow pull requests
+    Sweep(Sweep),
+    /// Where the organisation stands: services, frameworks, pull requests, what waits
+    Status(Standing),
+    /// List findings
+    Findings(Findings),
+    /// Everything behind one finding: controls, place, observations, digests, patch, pull request
+    Explain(Explain),
+    /// List pull requests, show one with its diff and gate report, or act on one as a person
+    Changesets(Changesets),
+    /// The knowledge: list it, check it, run its examples
+    Catalog(Catalog),
+    /// Print the JSON Schema of a document, for editors
+    Schema {
+        /// Which document
+        #[arg(value_enum)]
+        document: Document,
+    },
+    /// The evidence store: count it, or rebuild its index
+    Evidence(Evidence),
+    /// Run the whole loop on an example organisation, from declaration to merged and verified fix
+    Demo(Demo),
+    /// A child of this program that speaks to a git server; not for people
+    #[command(name = "__vcs", hide = true)]
+    Vcs,
+}
+
+/// `ligase check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// A folder or repository
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// Judge this revision too and report the difference; its declarations govern
+    #[arg(long, value_name = "REV")]
+    pub base: Option<String>,
+    /// Stands in for a dna.yaml, such as "data=phi,pii;exposure=internet;residency=eu;frameworks=hipaa"
+    #[arg(long, value_name = "DNA")]
+    pub assume: Option<String>,
+    /// Judge every clause that the catalog has
+    #[arg(long)]
+    pub all: bool,
+    /// Show satisfied and not-applicable findings too
+    #[arg(long)]
+    pub full: bool,
+    /// A folder with an organisation's own catalog, beside the one that ships
+    #[arg(long, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
+}
+
+/// Which organisation, and where its state lies.
+#[derive(Clone, Debug, Args)]
+pub struct Standing {
+    /// The organisation's policy [default: the one of the last sweep into the state folder]
+    #[arg(long, env = "LIGASE_ORG", value_name = "FILE")]
+    pub org: Option<PathBuf>,
+    /// The folder that holds evidence and state
+    #[arg(long, env = "LIGASE_STATE", value_name = "DIR", default_value = ".ligase")]
+    pub state: PathBuf,
+}
+
+/// `ligase sweep`.
+#[derive(Debug, Args)]
+pub struct Sweep {
+    #[command(flatten)]
+    pub standing: Standing,
+    /// Look and judge, and show what would be changed; make and open nothing
+    #[arg(long)]
+    pub plan: bool,
+    /// Workers' and agent-runners' slots [default: the machine's cores]
+    #[arg(long, value_name = "N")]
+    pub slots: Option<usize>,
+}
+
+/// `ligase findings`.
+#[derive(Debug, Args)]
+pub struct Findings {
+    #[command(flatten)]
+    pub standing: Standing,
+    /// Only this service (its id or name)
+    #[arg(long)]
+    pub service: Option<String>,
+    /// Only this clause or constraint
+    #[arg(long)]
+    pub clause: Option<String>,
+    /// Only this outcome; `open` is not satisfied and not waived
+    #[arg(long, value_parser = ["open", "satisfied", "not-satisfied", "not-applicable", "indeterminate", "all"], default_value = "open")]
+    pub outcome: String,
+}
+
+/// `ligase explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A finding's id, or the first digits of it
+    pub id: String,
+    #[command(flatten)]
+    pub standing: Standing,
+}
+
+/// `ligase changesets`.
+#[derive(Debug, Args)]
+pub struct Changesets {
+    #[command(flatten)]
+    pub standing: Standing,
+    #[command(subcommand)]
+    pub act: Option<Act>,
+}
+
+/// What can be done about a changeset.
+#[derive(Debug, Subcommand)]
+pub enum Act {
+    /// Show one: its diff, its gate report, its life
+    Show {
+        /// The changeset's id, or the first digits of it
+        id: String,
+    },
+    /// Candidate patches that the gate refused, with the reason of each
+    Refused,
+    /// Merge it on the local forge, as a person
+    Merge(ByPerson),
+    /// Close it on the local forge, as a person: Ligase will not propose it again
+    Close(ByPerson),
+    /// Revert its merge on the local forge, as a person
+    Revert(ByPerson),
+    /// Comment on it, as a person
+    Comment(ByPerson),
+    /// Approve it, as a person
+    Approve(ByPerson),
+    /// Let Ligase propose again what was closed or regressed
+    Resume(ByPerson),
+    /// Record a review of a repository's revision, so that the waivers in its declarations count
+    ApproveWaivers {
+        /// The repository's name
+        repository: String,
+        /// Who approves: one of the policy's approvers
+        #[arg(long = "as", value_name = "LOGIN")]
+        login: String,
+        /// The revision that was reviewed [default: the head of the default branch]
+        #[arg(long)]
+        revision: Option<String>,
+    },
+}
+
+/// Which changeset, and who acts.
+#[derive(Debug, Args)]
+pub struct ByPerson {
+    /// The changeset's id, or the first digits of it
+    pub id: String,
+    /// Who acts, as a forge login
+    #[arg(long = "as", value_name = "LOGIN")]
+    pub login: String,
+    /// Why, or what is said
+    #[arg(short, long, default_value = "")]
+    pub message: String,
+}
+
+/// `ligase catalog`.
+#[derive(Debug, Args)]
+pub struct Catalog {
+    /// A folder with an organisation's own catalog, beside the one that ships
+    #[arg(long, value_name = "DIR", global = true)]
+    pub catalog: Option<PathBuf>,
+    #[command(subcommand)]
+    pub verb: CatalogVerb,
+}
+
+/// What can be asked of the catalog.
+#[derive(Debug, Subcommand)]
+pub enum CatalogVerb {
+    /// Constraints, clauses, stacks and the controls that they serve
+    List,
+    /// Check every document: places, paths, expressions, links
+    Lint,
+    /// Run every example and say which cells are real
+    Test,
+}
+
+/// Documents that have a schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Document {
+    /// dna.yaml
+    Service,
+    /// The organisation's policy
+    Organisation,
+    /// catalog/frameworks/<id>.yaml
+    Framework,
+    /// catalog/constraints/<id>.yaml
+    Constraint,
+    /// catalog/kinds/<kind>.yaml
+    Kind,
+}
+
+/// `ligase evidence`.
+#[derive(Debug, Args)]
+pub struct Evidence {
+    /// The folder that holds evidence and state
+    #[arg(long, env = "LIGASE_STATE", value_name = "DIR", default_value = ".ligase", global = true)]
+    pub state: PathBuf,
+    #[command(subcommand)]
+    pub verb: EvidenceVerb,
+}
+
+/// What can be done with the evidence store.
+#[derive(Debug, Subcommand)]
+pub enum EvidenceVerb {
+    /// Objects, bytes, journal entries, index entries
+    Stats,
+    /// Rebuild the index from the segments and the journal
+    Reindex,
+}
+
+/// `ligase demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Where to build the organisation; must be empty or absent [default: a new temporary folder, kept]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}

@@ -1,0 +1,12 @@
+//! One file a verb. Each uses the public API or a library's public function; there is no privileged path.
+
+pub mod catalog;
+pub mod changesets;
+pub mod check;
+pub mod demo;
+pub mod evidence;
+pub mod explain;
+pub mod findings;
+pub mod schema;
+pub mod status;
+pub mod sweep;

@@ -1,0 +1,196 @@
+//! The embedded mode: coordinator, workers and agent-runners in this process, over the in-process queue and in-memory
+//! connections. It is the fleet's own code with another transport, not a second implementation.
+
+use crate::args::Standing;
+use crate::failure::Failure;
+use ligase_coordinator::{Config, Coordinator, Ledger, LedgerError, RemoteOptions};
+use ligase_domain::{Clock, Digest, Timestamp};
+use ligase_evidence::{Store, StoreOptions};
+use ligase_inspect::Inspector;
+use ligase_policy::Catalog;
+use ligase_probe::ProbeSet;
+use ligase_proto::memory::{Connector, Principal, listener};
+use ligase_proto::v1::api_client::ApiClient;
+use ligase_queue::MemoryQueue;
+use ligase_remedy::RemedySet;
+use ligase_runtime::{Shutdown, SystemClock};
+use ligase_vcs::{ChildSpec, PinOptions, RemoteLimits};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tonic::transport::Channel;
+
+/// The client of the public API.
+pub type Api = ApiClient<Channel>;
+
+/// The file in the state folder that names the policy of the last sweep.
+const ORGANISATION_FILE: &str = "organisation";
+
+struct MachineClock;
+
+impl Clock for MachineClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(SystemClock.now_ms())
+    }
+}
+
+/// A fleet in this process.
+pub struct Embedded {
+    runtime: Option<Runtime>,
+    connector: Connector,
+    shutdown: Shutdown,
+    roles: Vec<JoinHandle<()>>,
+}
+
+impl Embedded {
+    /// Opens the state and starts the coordinator alone, for questions; or with `slots` above 1 the whole fleet.
+    pub fn open(standing: &Standing, slots: usize) -> Result<Self, Failure> {
+        Self::start(standing, slots, false)
+    }
+
+    /// Opens or makes the state and starts the whole fleet.
+    pub fn sweeping(standing: &Standing, slots: usize) -> Result<Self, Failure> {
+        Self::start(standing, slots, true)
+    }
+
+    fn start(standing: &Standing, slots: usize, sweeping: bool) -> Result<Self, Failure> {
+        let organisation_file = organisation_file(standing)?;
+        if !sweeping && !standing.state.is_dir() {
+            let what = format!("there is no state in {}", standing.state.display());
+            return Err(Failure::input("E-STATE-ABSENT", what, "run `ligase sweep` first, or name the folder with --state"));
+        }
+        let store = Store::open(&standing.state, StoreOptions::default()).map_err(|e| store_failure(&e))?;
+        let ledger = Ledger::open(Arc::new(store), Arc::new(MachineClock)).map_err(|e| ledger_failure(&e))?;
+        if sweeping {
+            remember(&standing.state, &organisation_file)?;
+        }
+        let parts = if sweeping { Some(Parts::load()?) } else { None };
+        let catalog = Catalog::load(&ligase_catalog::shipped()).map_err(Failure::documents)?;
+        let none = || Digest::of(b"no sweep runs");
+        let child = this_program()?;
+        let remote = RemoteOptions { child: child.clone(), limits: RemoteLimits::default() };
+        let config = Config {
+            organisation_file,
+            probe_set: parts.as_ref().map_or_else(none, |p| p.probes.digest()),
+            remedy_set: parts.as_ref().map_or_else(none, |p| p.remedies.digest()),
+            remote,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        let runtime = runtime.map_err(|e| Failure::look("E-RUNTIME", e, "free some threads"))?;
+        let (queue, shutdown): (Arc<MemoryQueue>, _) = (Arc::new(MemoryQueue::new()), Shutdown::new());
+        let (connector, incoming) = listener();
+        let coordinator = Coordinator { config, ledger, catalog: Arc::new(catalog), queue: Arc::clone(&queue) as _ };
+        let mut roles = vec![runtime.spawn(ligase_coordinator::run(coordinator, incoming, shutdown.clone()))];
+        if let Some(parts) = parts {
+            let pin = PinOptions { caches: standing.state.join("caches"), child, limits: RemoteLimits::default() };
+            let channel = |role: &str, name: &str| {
+                let _inside = runtime.enter();
+                connector.channel(Principal { role: role.to_owned(), name: name.to_owned() })
+            };
+            let worker = ligase_worker::Worker {
+                config: ligase_worker::Config { name: "worker-1".to_owned(), slots, pin: pin.clone() },
+                queue: Arc::clone(&queue) as _,
+                coordinator: channel("worker", "worker-1"),
+                probes: Arc::clone(&parts.probes),
+            };
+            roles.push(runtime.spawn(ligase_worker::run(worker, shutdown.clone())));
+            let runner = ligase_agent_runner::AgentRunner {
+                config: ligase_agent_runner::Config { name: "agent-runner-1".to_owned(), slots, pin },
+                queue,
+                coordinator: channel("agent-runner", "agent-runner-1"),
+                inspector: parts.inspector,
+                remedies: parts.remedies,
+            };
+            roles.push(runtime.spawn(ligase_agent_runner::run(runner, shutdown.clone())));
+        }
+        Ok(Self { runtime: Some(runtime), connector, shutdown, roles })
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("taken only on drop")
+    }
+
+    fn api(&self) -> Api {
+        let _inside = self.runtime().enter();
+        ApiClient::new(self.connector.channel(Principal { role: "person".to_owned(), name: "local".to_owned() }))
+    }
+
+    /// Asks the API one question.
+    pub fn call<T>(&self, ask: impl AsyncFnOnce(Api) -> Result<tonic::Response<T>, tonic::Status>) -> Result<T, Failure> {
+        let api = self.api();
+        Ok(self.runtime().block_on(ask(api))?.into_inner())
+    }
+
+    /// Talks to the API at length.
+    pub fn stream<T>(&self, talk: impl AsyncFnOnce(Api) -> Result<T, tonic::Status>) -> Result<T, Failure> {
+        let api = self.api();
+        Ok(self.runtime().block_on(talk(api))?)
+    }
+}
+
+impl Drop for Embedded {
+    /// In order: stop pulling, finish what is held, close the services, then the runtime.
+    fn drop(&mut self) {
+        self.shutdown.request();
+        let Some(runtime) = self.runtime.take() else { return };
+        for role in self.roles.drain(..).rev() {
+            let _ = runtime.block_on(role);
+        }
+    }
+}
+
+/// What the fleet looks and changes with.
+struct Parts {
+    probes: Arc<ProbeSet>,
+    inspector: Arc<Inspector>,
+    remedies: Arc<RemedySet>,
+}
+
+impl Parts {
+    fn load() -> Result<Self, Failure> {
+        let files = ligase_catalog::shipped();
+        let probes = ProbeSet::load(&files).map_err(Failure::documents)?;
+        let inspector = Inspector::shipped().map_err(Failure::documents)?;
+        let remedies = RemedySet::load(inspector.files()).map_err(Failure::documents)?;
+        Ok(Self { probes: Arc::new(probes), inspector: Arc::new(inspector), remedies: Arc::new(remedies) })
+    }
+}
+
+/// This program as the child that speaks to git servers.
+pub fn this_program() -> Result<ChildSpec, Failure> {
+    let program = std::env::current_exe();
+    let program = program.map_err(|e| Failure::look("E-SELF", format!("cannot find this program: {e}"), "start it by its full path"))?;
+    Ok(ChildSpec::new(program, ["__vcs"]))
+}
+
+fn organisation_file(standing: &Standing) -> Result<PathBuf, Failure> {
+    if let Some(file) = &standing.org {
+        let absolute = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+        return Ok(if absolute.is_dir() { absolute.join("organisation.yaml") } else { absolute });
+    }
+    match std::fs::read_to_string(standing.state.join(ORGANISATION_FILE)) {
+        Ok(text) => Ok(PathBuf::from(text.trim_end())),
+        Err(_) => Err(Failure::input(
+            "E-ORG-ABSENT",
+            "no organisation is named, and the state folder knows none",
+            "name the organisation's policy with --org FILE",
+        )),
+    }
+}
+
+fn remember(state: &Path, file: &Path) -> Result<(), Failure> {
+    let failed = |e| Failure::look("E-STATE-WRITE", format!("{}: {e}", state.display()), "make the state folder writable");
+    let (target, fresh) = (state.join(ORGANISATION_FILE), state.join("organisation.new"));
+    std::fs::write(&fresh, format!("{}\n", file.display())).map_err(failed)?;
+    std::fs::rename(fresh, target).map_err(failed)
+}
+
+/// A store's refusal, with its own code and remedy.
+pub fn store_failure(error: &ligase_evidence::StoreError) -> Failure {
+    Failure::look(error.code, format!("{}: {}", error.path.display(), error.problem), &error.remedy)
+}
+
+fn ledger_failure(error: &LedgerError) -> Failure {
+    Failure::status(&tonic::Status::unavailable(error.to_string()))
+}

@@ -1,0 +1,110 @@
+//! How a command ends: one exit code for each kind of end, and what a person reads when it fails.
+
+use crate::output::{styled, style};
+use anstream::eprintln;
+use ligase_document::DocumentError;
+use serde_json::json;
+use std::fmt::Display;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Everything holds.
+    Holds = 0,
+    /// There are findings.
+    Findings = 1,
+    /// Usage or bad input.
+    BadInput = 2,
+    /// It could not look.
+    CouldNotLook = 3,
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    code: String,
+    message: String,
+    remedy: String,
+    documents: Vec<DocumentError>,
+}
+
+impl Failure {
+    /// Something the user gave is wrong.
+    pub fn input(code: &str, message: impl Display, remedy: impl Display) -> Self {
+        Self::new(Exit::BadInput, code, message, remedy)
+    }
+
+    /// Something could not be looked at.
+    pub fn look(code: &str, message: impl Display, remedy: impl Display) -> Self {
+        Self::new(Exit::CouldNotLook, code, message, remedy)
+    }
+
+    fn new(exit: Exit, code: &str, message: impl Display, remedy: impl Display) -> Self {
+        let (message, remedy) = (message.to_string(), remedy.to_string());
+        Self { exit, code: code.to_owned(), message, remedy, documents: Vec::new() }
+    }
+
+    /// Documents that do not read, each with its place.
+    pub fn documents(documents: Vec<DocumentError>) -> Self {
+        let mut failure = Self::input("E-DOCUMENTS", "", "");
+        failure.documents = documents;
+        failure
+    }
+
+    /// An answer of the API that is an error.
+    pub fn status(status: &tonic::Status) -> Self {
+        use tonic::Code;
+        let text = status.message();
+        let (code, rest) = match text.split_once(": ") {
+            Some((code, rest)) if code.starts_with("E-") => (code, rest),
+            _ => ("E-API", text),
+        };
+        let (message, remedy) = rest.split_once(" || ").unwrap_or((rest, ""));
+        match status.code() {
+            Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::AlreadyExists => {
+                Self::input(code, message, remedy)
+            }
+            _ => Self::look(code, message, remedy),
+        }
+    }
+
+    /// Prints it, and says with which code the process ends.
+    pub fn report(&self, as_json: bool) -> Exit {
+        if as_json {
+            let documents: Vec<_> = self.documents.iter().map(document_json).collect();
+            let error = if documents.is_empty() {
+                json!({ "code": self.code, "message": self.message, "remedy": self.remedy })
+            } else {
+                json!({ "code": self.code, "documents": documents })
+            };
+            crate::output::json(&json!({ "error": error }));
+            return self.exit;
+        }
+        for document in &self.documents {
+            eprintln!("{}", styled(style::RED, "error"));
+            eprintln!("{document}");
+        }
+        if self.documents.is_empty() {
+            eprintln!("{}[{}]: {}", styled(style::RED, "error"), self.code, self.message);
+            if !self.remedy.is_empty() {
+                eprintln!("  {} {}", styled(style::BOLD, "do:"), self.remedy);
+            }
+        }
+        self.exit
+    }
+}
+
+/// A document's error as JSON.
+pub fn document_json(error: &DocumentError) -> serde_json::Value {
+    json!({
+        "code": error.code, "file": error.file, "line": error.line, "column": error.column, "problem": error.problem,
+        "expected": error.expected, "nearest": error.nearest, "remedy": error.remedy,
+    })
+}
+
+impl From<tonic::Status> for Failure {
+    fn from(status: tonic::Status) -> Self {
+        Self::status(&status)
+    }
+}

@@ -1,0 +1,91 @@
+//! API messages as the JSON that scripts rely on, and as table rows. One place, so that every verb says a finding alike.
+
+use ligase_proto::v1;
+use serde_json::{Map, Value, json};
+
+/// A finding as JSON.
+pub fn finding(f: &v1::FindingRow) -> Value {
+    json!({
+        "id": f.id, "service": f.service, "service_name": f.service_name, "constraint": f.constraint, "clause": f.clause,
+        "outcome": f.outcome, "reason": f.reason, "path": f.path, "line": f.line, "end_line": f.end_line,
+        "symbol": f.symbol, "message": f.message, "controls": f.controls, "remedy": f.remedy, "effect": f.effect,
+        "severity": f.severity, "place": f.place, "place_reason": f.place_reason, "waiver": f.waiver,
+        "first_seen": f.first_seen, "introduced_after": f.introduced_after, "introduced_by": f.introduced_by,
+        "note": f.note, "revision": f.revision,
+    })
+}
+
+/// Counts by name.
+pub fn counted(list: &[v1::Counted]) -> Value {
+    Value::Object(list.iter().map(|c| (c.name.clone(), json!(c.count))).collect::<Map<_, _>>())
+}
+
+/// A sweep's summary as JSON.
+pub fn sweep(s: &v1::SweepSummary) -> Value {
+    let problems: Vec<_> = s.problems.iter().map(problem).collect();
+    let unreachable: Vec<_> = s
+        .unreachable
+        .iter()
+        .map(|r| json!({ "repository": r.repository, "reason": r.reason, "detail": r.detail }))
+        .collect();
+    let plan: Vec<_> = s
+        .plan
+        .iter()
+        .map(|p| {
+            json!({ "service": p.service, "clause": p.clause, "findings": p.findings, "decision": p.decision, "reason": p.reason })
+        })
+        .collect();
+    json!({
+        "sweep": s.sweep, "repositories": s.repositories, "services": s.services, "undeclared": s.undeclared,
+        "files_total": s.files_total, "files_looked_at": s.files_looked_at, "files_from_cache": s.files_from_cache,
+        "findings": s.findings, "satisfied": s.satisfied, "not_satisfied": s.not_satisfied,
+        "not_applicable": s.not_applicable, "indeterminate": s.indeterminate, "waived": s.waived, "clones": s.clones,
+        "judged": s.judged, "seconds": seconds(s.milliseconds), "new_findings": s.new_findings,
+        "closed_findings": s.closed_findings, "regressed_findings": s.regressed_findings, "unreachable": unreachable,
+        "problems": problems, "abstained": counted(&s.abstained), "refused": counted(&s.refused),
+        "patches_gated": s.patches_gated, "opened": s.opened, "plan": plan,
+        "indeterminate_by": counted(&s.indeterminate_by),
+    })
+}
+
+/// Milliseconds as seconds with three decimals.
+pub fn seconds(milliseconds: u64) -> f64 {
+    f64::from(u32::try_from(milliseconds).unwrap_or(u32::MAX)) / 1000.0
+}
+
+/// A document's problem as JSON.
+pub fn problem(p: &v1::DocumentProblem) -> Value {
+    json!({
+        "code": p.code, "file": p.file, "line": p.line, "column": p.column, "problem": p.problem, "expected": p.expected,
+        "nearest": p.nearest, "remedy": p.remedy,
+    })
+}
+
+/// A changeset as JSON.
+pub fn changeset(c: &v1::ChangesetRow) -> Value {
+    json!({
+        "id": c.id, "repository": c.repository, "service": c.service, "service_name": c.service_name, "clause": c.clause,
+        "branch": c.branch, "base_branch": c.base_branch, "number": c.number, "state": c.state,
+        "state_detail": c.state_detail, "ownership": c.ownership, "findings": c.findings, "diff": c.diff,
+        "gate": c.gate.iter().map(gate).collect::<Vec<_>>(), "effect": c.effect, "effect_note": c.effect_note,
+        "draft": c.draft, "title": c.title, "body": c.body, "head": c.head, "opened": c.opened, "patch": c.patch,
+        "simulated": c.simulated,
+    })
+}
+
+/// A refused candidate as JSON.
+pub fn refused(r: &v1::RefusedRow) -> Value {
+    json!({
+        "service": r.service, "clause": r.clause, "reason": r.reason, "detail": r.detail, "diff": r.diff, "patch": r.patch,
+        "gate": r.gate.iter().map(gate).collect::<Vec<_>>(),
+    })
+}
+
+fn gate(g: &v1::GateLine) -> Value {
+    json!({ "check": g.check, "verdict": g.verdict, "detail": g.detail })
+}
+
+/// Where a finding stands, as `path:line`.
+pub fn place(f: &v1::FindingRow) -> String {
+    if f.path.is_empty() { String::new() } else { format!("{}:{}", f.path, f.line) }
+}

@@ -1,0 +1,125 @@
+//! What the coordinator is made of, and the acceptance of results: durable first, then known to the running sweep.
+
+use crate::desk::{Desk, Ended, Planned};
+use crate::fact::{Fact, Remedied};
+use crate::judging;
+use crate::ledger::{Ledger, LedgerError};
+use crate::sweep::Running;
+use ligase_domain::{Digest, FailureReason};
+use ligase_policy::Catalog;
+use ligase_queue::TaskQueue;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// What a coordinator needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The organisation's policy.
+    pub organisation_file: PathBuf,
+    /// The digest of the probe set that its workers look with.
+    pub probe_set: Digest,
+    /// The digest of the remedies that its agent-runners change with.
+    pub remedy_set: Digest,
+    /// How git servers are spoken to.
+    pub remote: ligase_forge::RemoteOptions,
+}
+
+/// The coordinator's parts.
+pub struct App {
+    /// What it needs to know.
+    pub config: Config,
+    /// What it remembers.
+    pub ledger: Ledger,
+    /// What it judges by.
+    pub catalog: Arc<Catalog>,
+    /// Where its tasks go.
+    pub queue: Arc<dyn TaskQueue>,
+    /// What is planned and not settled.
+    pub desk: Desk,
+    /// The ends of planned tasks; the running sweep holds it.
+    pub ends: tokio::sync::Mutex<UnboundedReceiver<Ended>>,
+    /// What the running sweep judges by, for results that arrive while it runs.
+    pub running: Mutex<Option<Arc<Running>>>,
+}
+
+/// The end of a task as it was reported.
+pub enum Ingested {
+    /// A revision was looked at, or could not be.
+    Probed {
+        /// The terminal record.
+        fact: Fact,
+        /// Files that were looked at.
+        looked_at: u64,
+        /// Files that a cache had.
+        from_cache: u64,
+        /// Whether the repository was cloned.
+        cloned: bool,
+    },
+    /// A patch was made, or not.
+    Remedied {
+        /// The terminal record.
+        remedied: Remedied,
+        /// Who made it.
+        maker: String,
+    },
+    /// Base plus patch was looked at: root and observations.
+    LookedAgain {
+        /// The objects, or why there are none.
+        result: Result<(Digest, Digest), (FailureReason, String)>,
+    },
+}
+
+impl App {
+    /// A coordinator over an open ledger.
+    pub fn new(config: Config, ledger: Ledger, catalog: Arc<Catalog>, queue: Arc<dyn TaskQueue>) -> Self {
+        let (desk, ends) = Desk::new();
+        let (ends, running) = (tokio::sync::Mutex::new(ends), Mutex::new(None));
+        Self { config, ledger, catalog, queue, desk, ends, running }
+    }
+
+    /// Accepts the end of a planned task: its terminal record is durable when this returns. Blocks on the disk.
+    pub fn hand_in(&self, key: Digest, ingested: Ingested) -> Result<(), LedgerError> {
+        let (looked, cloned, by) = match ingested {
+            Ingested::Probed { fact, looked_at, from_cache, cloned } => {
+                if let Fact::Probed { result: Ok(result), .. } = &fact {
+                    // What one worker has seen, no other needs to look at again. Reading the set also proves that the
+                    // store has all of it before anything names it.
+                    let set = self.ledger.observation_set(&result.root)?;
+                    let looks: Vec<_> = set.entries.iter().map(|e| (e.key.digest(), e.object)).collect();
+                    self.ledger.store().put_looks(&looks)?;
+                }
+                self.ledger.record(vec![fact])?;
+                ((looked_at, from_cache), cloned, String::new())
+            }
+            Ingested::Remedied { remedied, maker } => {
+                self.ledger.record(vec![Fact::Remedied(remedied)])?;
+                ((0, 0), false, maker)
+            }
+            Ingested::LookedAgain { result } => {
+                let Some(Planned::Verification { intent, base, patch }) = self.desk.planned(&key) else { return Ok(()) };
+                let agreed = match result {
+                    Ok((root, observations)) => {
+                        judging::verify(self, &intent, &base, &patch, &root, &observations)
+                            .unwrap_or_else(|e| Err(("not-judged".to_owned(), e.to_string())))
+                    }
+                    Err((reason, detail)) => Err((format!("not-looked-at-{reason}"), detail)),
+                };
+                self.ledger.record(vec![Fact::Verified { key, intent: intent.id(), patch, agreed }])?;
+                ((0, 0), false, String::new())
+            }
+        };
+        self.desk.end(key, looked, cloned, by);
+        Ok(())
+    }
+
+    /// What the running sweep judges by.
+    pub fn running(&self) -> Option<Arc<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets or clears it.
+    pub fn set_running(&self, running: Option<Arc<Running>>) {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    }
+}

@@ -1,0 +1,229 @@
+//! The thin shell that acts: follows pull requests by what the forge and the default branch say, and opens new ones.
+//!
+//! The only part of the coordinator that touches a repository, through `forge`. It pushes data that was gated and verified,
+//! by compare-and-swap; what a person did in between wins, and is believed at the next sweep.
+
+use crate::app::App;
+use crate::changeset::{Action, Clause, Facts, Pull, step};
+use crate::fact::{ChangesetFact, Fact};
+use crate::forges::Opening;
+use crate::judging::Judged;
+use crate::message::{self, About};
+use crate::planning::AllJudged;
+use crate::state::State;
+use crate::sweep::{Running, SweepError};
+use ligase_domain::{
+    Changeset, ChangesetState, Digest, Finding, FindingId, GateCheck, GateVerdict, IntentKey, Oid, Origin, Outcome,
+    Ownership, Patch, RepoPath, RepositoryId, ServiceId,
+};
+use ligase_policy::patch::{self as structure, ChangedFile, PatchRules};
+use ligase_policy::plan::PlannedIntent;
+use std::collections::BTreeMap;
+
+/// The most that one pull request may change, however many findings it closes. The runner's gate holds each remedy to its
+/// own, smaller budget; these are the ends of what a person is asked to read.
+const FILES_MAX: u32 = 50;
+const LINES_MAX: u32 = 600;
+
+/// Follows the changesets of a repository: what the forge says, what the default branch says, and what follows from both.
+pub fn follow(app: &App, running: &Running, repository: &RepositoryId) -> Result<(), SweepError> {
+    let (known, probed) = app.ledger.read(|s| {
+        let of_repository = |f: &&ChangesetFact| f.changeset.intent.service.repository == *repository;
+        let known: Vec<ChangesetFact> = s.changesets.values().flatten().filter(of_repository).cloned().collect();
+        (known, s.repositories.get(repository).and_then(|r| r.probed.as_ref().map(|(revision, ..)| *revision)))
+    });
+    if known.is_empty() {
+        return Ok(());
+    }
+    let pulls = match running.forges.pulls(repository) {
+        Ok(pulls) => pulls,
+        Err(error) => {
+            tracing::warn!(%error, %repository, "the forge does not say how its pull requests stand; nothing is concluded");
+            return Ok(());
+        }
+    };
+    let mut facts = Vec::new();
+    for fact in known {
+        let number = fact.changeset.number;
+        let pull = pulls.iter().find(|p| Some(p.number) == number).map_or(Pull::Unknown, |p| p.state.clone());
+        let contains = match (&pull, &fact.changeset.state) {
+            (Pull::Merged { commit }, _) | (_, ChangesetState::Merged(commit) | ChangesetState::MergedVerified(commit)) => {
+                probed.is_some_and(|at| running.forges.contains(repository, commit, &at))
+            }
+            _ => false,
+        };
+        let clause = app.ledger.read(|s| clause(s, &fact.changeset));
+        let decided = step(&fact.changeset, &Facts { pull, clause, probed_contains_merge: contains });
+        for action in &decided.actions {
+            act(running, repository, number, action);
+        }
+        if decided.next != fact.changeset {
+            facts.push(Fact::Changeset(ChangesetFact { changeset: decided.next, ..fact }));
+        }
+    }
+    app.ledger.record(facts).map_err(SweepError::from)
+}
+
+/// What the last assessment says of a changeset's findings.
+fn clause(state: &State, changeset: &Changeset) -> Clause {
+    let Some(service) = state.services.get(&changeset.intent.service) else { return Clause::Unprobed };
+    let outcome = |id: &FindingId| service.assessment.findings.iter().find(|f| f.id == *id).map(|f| &f.outcome);
+    let mut all = Clause::Holds;
+    for id in &changeset.findings {
+        match outcome(id) {
+            Some(Outcome::NotSatisfied) => return Clause::Broken,
+            Some(Outcome::Indeterminate(_)) => all = Clause::Unclear,
+            // A subject that is gone is not broken any more.
+            None | Some(Outcome::Satisfied | Outcome::NotApplicable(_)) => {}
+        }
+    }
+    // A file that could not be read hides subjects: what is not seen then is not gone.
+    let hidden = service.assessment.population.incomplete.is_some() || !service.assessment.population.skipped.is_empty();
+    let gone = changeset.findings.iter().any(|id| outcome(id).is_none());
+    if all == Clause::Holds && gone && hidden { Clause::Unclear } else { all }
+}
+
+fn act(running: &Running, repository: &RepositoryId, number: Option<u64>, action: &Action) {
+    let Some(number) = number else { return };
+    let done = match action {
+        Action::CommentHumanOwns => running.forges.comment(
+            repository,
+            number,
+            "Somebody committed to this branch, so it is theirs from now on: Ligase writes to it no more.",
+            running.now,
+        ),
+        Action::CloseAsSatisfied => {
+            running.forges.close(repository, number, "The clause holds on the default branch without this change.", running.now)
+        }
+        Action::TellRegressed => running.forges.comment(
+            repository,
+            number,
+            "What this change brought is not there any more. Ligase takes that as a decision and proposes nothing until a \
+             person says `ligase changesets resume`.",
+            running.now,
+        ),
+    };
+    if let Err(error) = done {
+        tracing::warn!(%error, %repository, number, "the forge did not take what was to be said; it is said at the next change");
+    }
+}
+
+/// Opens a pull request for each planned intent whose patch was made, gated, and looked at by somebody else.
+pub fn open(app: &App, running: &Running, judged: &AllJudged, intents: &[PlannedIntent]) -> Result<u64, SweepError> {
+    let mut opened = 0;
+    for intent in intents {
+        let id = intent.key.id();
+        let made = app.ledger.read(|s| {
+            let remedy = s.remedies.get(&id)?;
+            matches!(remedy.verified, Some(Ok(()))).then(|| remedy.patch.clone()).flatten()
+        });
+        let (Some((patch, report, findings)), Some(service)) = (made, service(judged, &intent.key.service)) else { continue };
+        opened += u64::from(open_one(app, running, &intent.key, service, patch, report, findings)?);
+    }
+    Ok(opened)
+}
+
+fn service<'a>(judged: &'a AllJudged, id: &ServiceId) -> Option<&'a Judged> {
+    judged.get(&id.repository)?.iter().find(|j| j.assessment.service == *id)
+}
+
+fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, patch_object: Digest, report_object: Digest, claimed: Vec<FindingId>) -> Result<bool, SweepError> {
+    let patch = app.ledger.patch(&patch_object)?;
+    let report = app.ledger.gate_report(&report_object)?;
+    let repository = &key.service.repository;
+    if let Err((reason, detail)) = structurally_sound(app, running, repository, &patch) {
+        let id = key.id();
+        let verification = app.ledger.read(|s| s.remedies.get(&id).map(|r| r.key));
+        let fact = Fact::Verified { key: verification.unwrap_or(patch_object), intent: id, patch: patch_object, agreed: Err((reason, detail)) };
+        app.ledger.record(vec![fact])?;
+        return Ok(false);
+    }
+    let findings: Vec<&Finding> = judged.assessment.findings.iter().filter(|f| claimed.contains(&f.id)).collect();
+    let about = app.catalog.constraint(&key.clause.constraint);
+    let about = About {
+        statement: about.map_or("", |c| c.spec.statement.as_str()),
+        rationale: about.map_or("", |c| c.spec.rationale.as_str()),
+    };
+    let message = message::write(key, about, &findings, &patch, &report);
+    let (ordinal, expected) = app.ledger.read(|s| {
+        let list = s.changesets.get(&key.id());
+        let last = list.and_then(|l| l.last());
+        (list.map_or(0, |l| u32::try_from(l.len()).unwrap_or(u32::MAX)) + 1, last.and_then(|f| f.changeset.pushed_head))
+    });
+    let opening = Opening { intent: key, patch: &patch, message: &message, expected_head: expected, at: running.now };
+    let changeset = |state, number, head: Option<Oid>| Changeset {
+        intent: key.clone(),
+        patch: patch.digest(),
+        findings: claimed.clone(),
+        number,
+        pushed_head: head,
+        ownership: Ownership::Ours,
+        state,
+        draft: message.draft.clone(),
+        opened: running.now,
+    };
+    let (changeset, opened) = match running.forges.open(&opening) {
+        Ok((number, head)) => (changeset(ChangesetState::Open, Some(number), Some(head)), true),
+        Err(refusal) => (changeset(ChangesetState::Held(refusal.to_string()), None, expected), false),
+    };
+    let fact = ChangesetFact {
+        changeset,
+        ordinal,
+        patch_object,
+        report_object,
+        effect: patch.effect.class,
+        title: message.title.clone(),
+        body: message.body.clone(),
+    };
+    app.ledger.record(vec![Fact::Changeset(fact)])?;
+    Ok(opened)
+}
+
+/// The gate's structural checks once more, by whoever decides: on the base's own bytes, not on what the runner said of them.
+fn structurally_sound(app: &App, running: &Running, repository: &RepositoryId, patch: &Patch) -> Result<(), (String, String)> {
+    let origins = origins(app, repository);
+    let mut bases = Vec::with_capacity(patch.changes.len());
+    for change in &patch.changes {
+        let base = running.forges.base(repository, &patch.base_revision, &change.path);
+        let (kind, oid, bytes) = base.map_err(|e| ("does-not-apply".to_owned(), e.to_string()))?;
+        if oid != change.base {
+            return Err(("does-not-apply".to_owned(), format!("{} is not the blob that the patch was made against", change.path)));
+        }
+        bases.push((kind, bytes));
+    }
+    let files: Vec<ChangedFile<'_>> = patch
+        .changes
+        .iter()
+        .zip(&bases)
+        .map(|(change, (kind, base))| ChangedFile {
+            path: &change.path,
+            kind: Some(*kind),
+            // A file that no probe reads is none that a remedy may change.
+            origin: origins.get(&change.path).copied().unwrap_or(Origin::Vendored),
+            base,
+            new: &change.bytes,
+        })
+        .collect();
+    let budget = PatchRules { max_files: FILES_MAX, max_lines: LINES_MAX, ..PatchRules::default() };
+    let verdicts = [
+        (GateCheck::AllowedPaths, structure::allowed_paths(&files)),
+        (GateCheck::AllowedPaths, structure::plain_text(&files)),
+        (GateCheck::NoSuppression, structure::no_suppression(&files)),
+        (GateCheck::TestsKept, structure::tests_kept(&files)),
+        (GateCheck::NoDependency, structure::no_new_url(&files)),
+        (GateCheck::WithinBudget, structure::within_budget(&files, &budget)),
+    ];
+    for (check, verdict) in verdicts {
+        if let GateVerdict::Refused(seen) = verdict {
+            return Err((check.refusal().to_owned(), seen));
+        }
+    }
+    Ok(())
+}
+
+/// What the paths of the files that were looked at say of them.
+fn origins(app: &App, repository: &RepositoryId) -> BTreeMap<RepoPath, Origin> {
+    let root = app.ledger.read(|s| s.repositories.get(repository)?.probed.as_ref().map(|(_, _, r)| r.root));
+    let set = root.and_then(|root| app.ledger.observation_set(&root).ok());
+    set.map(|s| s.entries.into_iter().map(|e| (e.path, e.key.class.origin)).collect()).unwrap_or_default()
+}

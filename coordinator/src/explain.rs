@@ -1,0 +1,149 @@
+//! The walk to the bytes: control → clause → observation → file and line → digests, and on: patch → gate → pull request →
+//! merge → the revision that closed it. Every digest that is printed as verified was re-hashed for this answer.
+
+use crate::app::App;
+use crate::ledger::LedgerError;
+use crate::view;
+use ligase_domain::{Digest, Finding, FindingId};
+use ligase_proto::v1::{ExplainAnswer, ExplainStep};
+use ligase_runtime::rfc3339;
+use std::fmt::Write as _;
+
+/// Explains one finding.
+pub fn explain(app: &App, id: &FindingId) -> Result<ExplainAnswer, LedgerError> {
+    let found = app.ledger.read(|s| {
+        let (known, finding) = s.finding(id)?;
+        let row = view::finding_row(s, &finding.service, known, finding);
+        Some((known.clone(), finding.clone(), row))
+    });
+    let mut steps = Vec::new();
+    let Some((known, finding, row)) = found else {
+        steps.extend(history(app, id));
+        let gone = step("Not seen any more", "Its subject is not there at the last probed revision.".to_owned());
+        steps.insert(0, gone);
+        return Ok(ExplainAnswer { finding: None, steps });
+    };
+    steps.extend(why(app, &finding));
+    steps.push(place(&finding));
+    steps.extend(evidence(app, &finding)?);
+    steps.push(ExplainStep {
+        title: "Statement".to_owned(),
+        detail: format!(
+            "in-toto statement on {} at {}; desired state {}; probe set {}",
+            finding.service,
+            known.assessment.revision,
+            known.assessment.desired.short(),
+            known.assessment.probe_set.short()
+        ),
+        verified: app.ledger.object(&known.statement).is_ok(),
+        digest: known.statement.to_string(),
+        at: String::new(),
+    });
+    steps.extend(history(app, id));
+    steps.extend(changes(app, id)?);
+    if !row.place.is_empty() && row.place != "none" {
+        steps.push(step("Stands in", format!("{} {}", row.place, row.place_reason).trim().to_owned()));
+    }
+    Ok(ExplainAnswer { finding: Some(row), steps })
+}
+
+fn step(title: &str, detail: String) -> ExplainStep {
+    ExplainStep { title: title.to_owned(), detail, ..Default::default() }
+}
+
+fn why(app: &App, finding: &Finding) -> Vec<ExplainStep> {
+    let mut controls = String::new();
+    for control in &finding.controls {
+        let framework = app.catalog.framework(&control.framework);
+        let title = framework.and_then(|f| f.controls.iter().find(|c| *c.id == control.control)).map(|c| c.title.as_str());
+        let _ = writeln!(controls, "{} {}  {}", control.framework, control.control, title.unwrap_or_default());
+    }
+    let mut steps = Vec::new();
+    if !controls.is_empty() {
+        steps.push(step("Controls (contributes to, never proves)", controls));
+    }
+    if let Some(constraint) = app.catalog.constraint(&finding.clause.constraint) {
+        let text = format!("{}, version {}\n{}\n{}", finding.clause, finding.clause_version, constraint.spec.statement.trim(), constraint.spec.rationale.trim());
+        steps.push(step("Clause", text));
+    }
+    if let Some(waiver) = &finding.waiver {
+        let by = if waiver.approved_by.is_empty() { "nobody who may".to_owned() } else { waiver.approved_by.join(", ") };
+        let text = format!("{} ({}), until {}, approved by {by}\n{}", waiver.state.name(), waiver.kind, waiver.expires, waiver.reason);
+        steps.push(step("Waiver", text));
+    }
+    steps
+}
+
+fn place(finding: &Finding) -> ExplainStep {
+    match &finding.place {
+        Some(p) => step(
+            "Place",
+            format!("{}:{} to {}, bytes {} to {}, blob {}", p.path, p.span.line, p.span.end_line, p.span.start, p.span.end, p.blob),
+        ),
+        None => step("Place", "the service as a whole".to_owned()),
+    }
+}
+
+/// The observation sets that it was judged from, re-hashed.
+fn evidence(app: &App, finding: &Finding) -> Result<Vec<ExplainStep>, LedgerError> {
+    let objects = app.ledger.store().get_looks(&finding.cites)?;
+    let mut steps = Vec::new();
+    for (key, object) in finding.cites.iter().zip(objects) {
+        let Some(object) = object else {
+            steps.push(step("Observations", format!("no object is known for look key {key}")));
+            continue;
+        };
+        let bytes = app.ledger.object(&object)?;
+        steps.push(ExplainStep {
+            title: "Observations".to_owned(),
+            detail: format!("{} bytes, found by look key {}", bytes.len(), key.short()),
+            verified: Digest::of(&bytes) == object,
+            digest: object.to_string(),
+            at: String::new(),
+        });
+    }
+    Ok(steps)
+}
+
+fn history(app: &App, id: &FindingId) -> Vec<ExplainStep> {
+    let Some(history) = app.ledger.read(|s| s.histories.get(id).cloned()) else { return Vec::new() };
+    let between = match &history.introduced {
+        (Some(after), by) => format!("introduced after {} and by {}", after.short(), by.short()),
+        (None, by) => format!("there at the first look, {}", by.short()),
+    };
+    let again = if history.reopened == 0 { String::new() } else { format!("; came back {} time(s)", history.reopened) };
+    let mut steps = vec![ExplainStep { at: rfc3339(history.first_seen.0), ..step("First seen", format!("{between}{again}")) }];
+    if let Some((revision, at)) = history.closed {
+        let text = format!("not there any more at {revision}, on the default branch");
+        steps.push(ExplainStep { at: rfc3339(at.0), ..step("Closed", text) });
+    }
+    steps
+}
+
+fn changes(app: &App, id: &FindingId) -> Result<Vec<ExplainStep>, LedgerError> {
+    let facts = app.ledger.read(|s| {
+        let named = s.changesets.iter().flat_map(|(i, l)| l.iter().map(move |f| (*i, f.clone())));
+        named.filter(|(_, f)| f.changeset.findings.contains(id)).collect::<Vec<_>>()
+    });
+    let mut steps = Vec::new();
+    for (intent, fact) in facts {
+        let changeset = view::changeset_id(&intent, fact.ordinal);
+        let patch = app.ledger.patch(&fact.patch_object)?;
+        let made = format!("{}\n{}", patch.remedies.join(", "), patch.diff);
+        steps.push(ExplainStep { digest: fact.patch_object.to_string(), verified: true, ..step("Patch", made) });
+        let report = view::gate_lines(&app.ledger.gate_report(&fact.report_object)?);
+        let lines: Vec<String> = report.iter().map(|g| format!("{}: {} {}", g.check, g.verdict, g.detail).trim_end().to_owned()).collect();
+        steps.push(ExplainStep { digest: fact.report_object.to_string(), verified: true, ..step("Gate", lines.join("\n")) });
+        let c = &fact.changeset;
+        let number = c.number.map_or_else(|| "not published".to_owned(), |n| format!("#{n}"));
+        let text = format!("{number} on {}, {} ({changeset})", c.intent.branch(), c.state.name());
+        steps.push(ExplainStep { at: rfc3339(c.opened.0), ..step("Pull request", text) });
+        let acts = app.ledger.read(|s| s.acts.iter().filter(|a| a.subject == changeset).cloned().collect::<Vec<_>>());
+        for act in acts {
+            let simulated = if act.simulated { " (simulated)" } else { "" };
+            let text = format!("{} by {}{simulated} {}", act.act, act.login, act.text);
+            steps.push(ExplainStep { at: rfc3339(act.at.0), ..step("A person", text.trim_end().to_owned()) });
+        }
+    }
+    Ok(steps)
+}

@@ -1,0 +1,245 @@
+//! From what is stored to assessments: observations, declarations and approvals of one repository in, its services judged
+//! out. The judgement itself is `policy::judge`; here is only what it is given. Nothing is looked at and nothing cloned.
+
+use crate::app::App;
+use crate::fact::ProbedResult;
+use crate::ledger::LedgerError;
+use crate::sweep::Running;
+use ligase_document::DocumentError;
+use ligase_domain::{Assessment, Digest, FindingId, IntentKey, Observation, Oid, Outcome, RepoPath, RepositoryId};
+use ligase_policy::roster::{DnaFile, Listed, folders, roster};
+use ligase_policy::{Approvals, DesiredState, JudgeEnv, JudgeInput, OwnerFact, judge, resolve};
+use ligase_proto::convert::digest_bytes;
+use ligase_proto::v1;
+use ligase_record::ObservationSet;
+use prost::Message as _;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A service that was judged, with what planning and remedying need.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The judgement.
+    pub assessment: Assessment,
+    /// What was wanted.
+    pub desired: DesiredState,
+    /// Who owns it, if anybody is known.
+    pub owner: Option<String>,
+    /// The branch that was looked at.
+    pub branch: String,
+    /// What is wrong with its declaration.
+    pub problems: Vec<DocumentError>,
+    /// The object that tells an agent-runner what was judged by.
+    pub context: Digest,
+}
+
+/// What was looked at, decoded.
+struct Seen {
+    set: ObservationSet,
+    observations: Vec<Observation>,
+    paths: Vec<RepoPath>,
+}
+
+fn read_seen(app: &App, root: &Digest, observations: &Digest) -> Result<Seen, LedgerError> {
+    let observations = app.ledger.observations(observations)?;
+    let set = app.ledger.observation_set(root)?;
+    let read = set.entries.iter().map(|e| e.path.clone());
+    let mut paths: Vec<RepoPath> = read.chain(set.population.skipped.iter().map(|s| s.path.clone())).collect();
+    paths.sort();
+    paths.dedup();
+    Ok(Seen { set, observations, paths })
+}
+
+/// The facts beside the tree: declarations, approvals, owners.
+struct Facts {
+    roster: Vec<Listed>,
+    approvals: BTreeMap<Digest, Approvals>,
+    owners: BTreeMap<String, (OwnerFact, Option<String>)>,
+}
+
+fn gather(app: &App, running: &Running, repository: &RepositoryId, revision: &Oid, result: &ProbedResult, paths: &[RepoPath]) -> Result<Facts, LedgerError> {
+    let mut files = Vec::with_capacity(result.declarations.len());
+    for declaration in &result.declarations {
+        let bytes = match &declaration.bytes {
+            Ok(digest) => Ok(app.ledger.object(digest)?),
+            Err(why) => Err(why.clone()),
+        };
+        files.push(DnaFile { path: declaration.path.clone(), bytes });
+    }
+    let roster = roster(repository, &files, paths, Some(&running.declared.organisation), &app.catalog);
+    let codeowners = match &result.codeowners {
+        Some(digest) => owner_of_everything(&app.ledger.object(digest)?),
+        None => None,
+    };
+    let mut approvals = BTreeMap::new();
+    let mut owners = BTreeMap::new();
+    for listed in &roster {
+        if let (Some(dna), Some(path)) = (&listed.dna, &listed.file)
+            && !dna.waivers.is_empty()
+            && let Some(blob) = result.declarations.iter().find(|d| d.path == *path).and_then(|d| d.blob)
+        {
+            approvals.insert(dna.digest, running.forges.approvals(repository, revision, path, &blob));
+        }
+        let declared = listed.dna.as_ref().and_then(|d| d.owner.clone());
+        let owner = declared.or_else(|| codeowners.clone());
+        let fact = if owner.is_some() { OwnerFact::Resolved } else { OwnerFact::Missing };
+        owners.insert(listed.service.folder.clone(), (fact, owner));
+    }
+    Ok(Facts { roster, approvals, owners })
+}
+
+/// The owner that CODEOWNERS names for everything: the last `*` line's first owner.
+fn owner_of_everything(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let lines = text.lines().map(str::split_whitespace);
+    lines.filter_map(|mut words| (words.next() == Some("*")).then(|| words.next()).flatten()).last().map(str::to_owned)
+}
+
+/// Judges all services of a repository at the revision that was last looked at.
+pub fn judge_repository(app: &App, running: &Running, repository: &RepositoryId) -> Result<Vec<Judged>, LedgerError> {
+    let known = app.ledger.read(|s| {
+        let r = s.repositories.get(repository)?;
+        r.probed.clone().map(|(revision, _, result)| (revision, result, r.listed.branch.clone()))
+    });
+    let Some((revision, result, branch)) = known else { return Ok(Vec::new()) };
+    let seen = read_seen(app, &result.root, &result.observations)?;
+    let facts = gather(app, running, repository, &revision, &result, &seen.paths)?;
+    let context = context(running, &facts);
+    let context = app.ledger.keep(context.encode_to_vec())?;
+    let folders = folders(&facts.roster);
+    let nothing = Approvals::default();
+    let mut out = Vec::with_capacity(facts.roster.len());
+    for listed in &facts.roster {
+        let approvals = listed.dna.as_ref().and_then(|d| facts.approvals.get(&d.digest)).unwrap_or(&nothing);
+        let organisation = Some(&running.declared.organisation);
+        let desired = resolve(&app.catalog, organisation, listed.declaration(), approvals, running.now);
+        let (fact, owner) = facts.owners.get(&listed.service.folder).cloned().unwrap_or_default();
+        let input = input(app, listed, revision, &seen, &folders, fact, result.root);
+        let assessment = judge(&JudgeEnv::new(&app.catalog), &desired, &input);
+        let problems = listed.unreadable.as_ref().map(|(_, errors)| errors.clone()).unwrap_or_default();
+        out.push(Judged { assessment, desired, owner, branch: branch.clone(), problems, context });
+    }
+    Ok(out)
+}
+
+fn input<'a>(app: &App, listed: &'a Listed, revision: Oid, seen: &'a Seen, folders: &'a [String], owner: OwnerFact, root: Digest) -> JudgeInput<'a> {
+    JudgeInput {
+        service: &listed.service,
+        revision,
+        observations: &seen.observations,
+        population: &seen.set.population,
+        files: &seen.paths,
+        folders,
+        owner,
+        probe_set: app.config.probe_set,
+        root: Some(root),
+    }
+}
+
+/// What an agent-runner judges by: the very bytes that the coordinator judged by.
+fn context(running: &Running, facts: &Facts) -> v1::Declarations {
+    let declared = &running.declared;
+    let files = declared.files.iter().map(|(path, bytes)| v1::PolicyFile { path: path.clone(), bytes: bytes.clone() });
+    let approvals = facts.approvals.iter().map(|(dna, a)| v1::ApprovalFact {
+        dna: digest_bytes(dna),
+        covers: a.covers.iter().map(|c| v1::Review { by: c.by.clone(), recorded: c.recorded.0 }).collect(),
+        authors: a.authors.clone(),
+    });
+    let owners = facts.owners.iter().map(|(folder, (fact, _))| v1::OwnerFact {
+        folder: folder.clone(),
+        fact: if *fact == OwnerFact::Resolved { "resolved".to_owned() } else { "missing".to_owned() },
+    });
+    v1::Declarations {
+        policy_name: declared.name.clone(),
+        policy: declared.bytes.clone(),
+        files: files.collect(),
+        approvals: approvals.collect(),
+        owners: owners.collect(),
+        judged_at: running.now.0,
+    }
+}
+
+/// Judges base plus patch from what a worker saw of it, and compares with the base: every finding that the patch claims to
+/// close is now satisfied, its subject still there; nothing new is broken; nothing that was decided became unclear.
+pub fn verify(app: &App, intent: &IntentKey, base: &Oid, patch: &Digest, root: &Digest, observations: &Digest) -> Result<Result<(), (String, String)>, LedgerError> {
+    let disagree = |reason: &str, detail: String| Ok(Err((reason.to_owned(), detail)));
+    let Some(running) = app.running() else { return disagree("not-judged", "no sweep runs".to_owned()) };
+    let repository = &intent.service.repository;
+    let known = app.ledger.read(|s| {
+        let probed = s.repositories.get(repository).and_then(|r| r.probed.clone());
+        let claimed = s.remedies.get(&intent.id()).and_then(|r| r.patch.clone()).filter(|(p, ..)| p == patch);
+        probed.filter(|(at, ..)| at == base).zip(claimed.map(|(_, _, findings)| findings))
+    });
+    let Some(((revision, _, result), claimed)) = known else {
+        return disagree("base-moved", "the base was looked at again since the patch was made".to_owned());
+    };
+    let before = read_seen(app, &result.root, &result.observations)?;
+    let after = read_seen(app, root, observations)?;
+    let facts = gather(app, &running, repository, &revision, &result, &before.paths)?;
+    let folders = folders(&facts.roster);
+    let nothing = Approvals::default();
+    let mut verdict = Verdict::default();
+    for listed in &facts.roster {
+        let approvals = listed.dna.as_ref().and_then(|d| facts.approvals.get(&d.digest)).unwrap_or(&nothing);
+        let organisation = Some(&running.declared.organisation);
+        let desired = resolve(&app.catalog, organisation, listed.declaration(), approvals, running.now);
+        let (fact, _) = facts.owners.get(&listed.service.folder).cloned().unwrap_or_default();
+        let env = JudgeEnv::new(&app.catalog);
+        let old = judge(&env, &desired, &input(app, listed, revision, &before, &folders, fact, result.root));
+        let new = judge(&env, &desired, &input(app, listed, revision, &after, &folders, fact, *root));
+        verdict.compare(&old, &new, &claimed);
+    }
+    Ok(verdict.of(&claimed))
+}
+
+/// What comparing two assessments has shown so far.
+#[derive(Default)]
+struct Verdict {
+    fixed: BTreeSet<FindingId>,
+    wrong: Option<(String, String)>,
+}
+
+impl Verdict {
+    fn compare(&mut self, old: &Assessment, new: &Assessment, claimed: &[FindingId]) {
+        let by_id = |a: &Assessment| a.findings.iter().map(|f| (f.id, f.clone())).collect::<BTreeMap<_, _>>();
+        let (old, new) = (by_id(old), by_id(new));
+        for id in claimed.iter().filter(|id| old.contains_key(id)) {
+            match new.get(id).map(|f| &f.outcome) {
+                Some(Outcome::Satisfied) => {
+                    self.fixed.insert(*id);
+                }
+                Some(_) => self.refuse("not-fixed", format!("{} is not satisfied", old[id].subject.symbol)),
+                None => self.refuse("subject-vanished", format!("{} is not there any more", old[id].subject.symbol)),
+            }
+        }
+        for (id, finding) in &new {
+            let was = old.get(id).map(|f| &f.outcome);
+            let worse = match finding.outcome {
+                Outcome::NotSatisfied => was != Some(&Outcome::NotSatisfied),
+                Outcome::Indeterminate(_) => !matches!(was, Some(Outcome::Indeterminate(_))),
+                Outcome::Satisfied | Outcome::NotApplicable(_) => false,
+            };
+            if worse {
+                let said = format!("{} {}: {}", finding.clause, finding.subject.symbol, finding.outcome.name());
+                self.refuse("new-finding", said);
+            }
+        }
+        for (id, finding) in old.iter().filter(|(id, f)| f.outcome == Outcome::Satisfied && !new.contains_key(id)) {
+            if !claimed.contains(id) {
+                self.refuse("subject-vanished", format!("{} {} is not there any more", finding.clause, finding.subject.symbol));
+            }
+        }
+    }
+
+    fn refuse(&mut self, reason: &str, detail: String) {
+        self.wrong.get_or_insert_with(|| (reason.to_owned(), detail));
+    }
+
+    fn of(self, claimed: &[FindingId]) -> Result<(), (String, String)> {
+        match self.wrong {
+            Some(wrong) => Err(wrong),
+            None if claimed.is_empty() => Err(("claims-nothing".to_owned(), "the patch names no finding that it closes".to_owned())),
+            None if claimed.iter().all(|id| self.fixed.contains(id)) => Ok(()),
+            None => Err(("not-fixed".to_owned(), "a claimed finding is not one of the base's".to_owned())),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The one door through which the coordinator remembers: objects first, then the journal's entry, then the projection.
+//!
+//! Nothing is in the state that is not in the journal, so a coordinator that dies at any line has lost nothing that it
+//! acknowledged. Calls block on the disk; async callers go through `spawn_blocking`.
+
+use crate::fact::Fact;
+use crate::fields::{FieldError, Fields};
+use crate::state::{Changed, State};
+use ligase_domain::{Assessment, Clock, Digest, GateReport, Observation, Patch, Timestamp};
+use ligase_evidence::{Batch, JournalEntry, Store, StoreError};
+use ligase_record::{
+    Event, ObservationSet, RecordError, decode_assessment, decode_event, decode_gate_report, decode_observation_set,
+    decode_observations, decode_patch, encode_assessment, encode_event,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The kind of the journal's entries that name an assessment's statement.
+const ASSESSMENT: &str = "assessment";
+
+/// Why something could not be remembered or read back.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The store refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The store lacks an object that a record names.
+    #[error("E-LEDGER-MISSING: the store lacks {0} || restore it from a backup: run `ligase evidence stats` to see what is damaged")]
+    Missing(Digest),
+    /// A stored record does not read.
+    #[error("E-LEDGER-RECORD: {0}")]
+    Record(#[from] RecordError),
+    /// A stored fact does not read.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+}
+
+/// The store, the projection, and the clock that dates both.
+pub struct Ledger {
+    store: Arc<Store>,
+    state: Mutex<State>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Ledger {
+    /// Replays the journal of an open store.
+    pub fn open(store: Arc<Store>, clock: Arc<dyn Clock>) -> Result<Self, LedgerError> {
+        let mut state = State::default();
+        for leaf in store.journal(0) {
+            let entry = leaf?.entry;
+            if entry.kind == ASSESSMENT {
+                let assessment = read_assessment(&store, &entry.digest)?;
+                state.assess(entry.at, Arc::new(assessment), entry.digest);
+            } else {
+                let event = decode_event(&object(&store, &entry.digest)?)?;
+                if let Some(fact) = Fact::read(&event.kind, &Fields(event.fields))? {
+                    state.apply(entry.at, &fact);
+                }
+            }
+        }
+        Ok(Self { store, state: Mutex::new(state), clock })
+    }
+
+    /// The store behind it.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The present moment, by the ledger's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Reads the state. The lock is held while `read` runs, so it takes what it needs and returns.
+    pub fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
+        read(&self.lock())
+    }
+
+    /// Remembers facts: durable, then visible. In order, and all or none of them visible when it fails.
+    pub fn record(&self, facts: Vec<Fact>) -> Result<(), LedgerError> {
+        if facts.is_empty() {
+            return Ok(());
+        }
+        let mut objects = Vec::with_capacity(facts.len());
+        for fact in &facts {
+            objects.push(encode_event(&Event { kind: fact.kind().to_owned(), fields: fact.fields().0 })?);
+        }
+        // Held from before the append to after the projection, so that the projection's order is the journal's.
+        let mut state = self.lock();
+        let at = self.clock.now();
+        let entry = |(fact, bytes): (&Fact, &Vec<u8>)| JournalEntry { kind: fact.kind().to_owned(), digest: Digest::of(bytes), at };
+        let entries = facts.iter().zip(&objects).map(entry).collect();
+        self.store.commit(Batch { objects, looks: Vec::new(), entries })?;
+        for fact in &facts {
+            state.apply(at, fact);
+        }
+        Ok(())
+    }
+
+    /// Remembers assessments that differ from their services' last, and says what each changed.
+    pub fn assess(&self, assessments: Vec<Assessment>) -> Result<Vec<(Arc<Assessment>, Changed)>, LedgerError> {
+        let mut encoded = Vec::with_capacity(assessments.len());
+        for assessment in assessments {
+            encoded.push((encode_assessment(&assessment)?, Arc::new(assessment)));
+        }
+        let mut state = self.lock();
+        let at = self.clock.now();
+        let (mut objects, mut entries, mut news) = (Vec::new(), Vec::new(), Vec::new());
+        let mut out = Vec::with_capacity(encoded.len());
+        for (bytes, assessment) in encoded {
+            let statement = Digest::of(&bytes.statement);
+            if state.services.get(&assessment.service).is_some_and(|s| s.statement == statement) {
+                out.push((assessment, Changed::default()));
+                continue;
+            }
+            objects.extend(bytes.objects);
+            objects.push(bytes.statement);
+            entries.push(JournalEntry { kind: ASSESSMENT.to_owned(), digest: statement, at });
+            news.push((assessment, statement));
+        }
+        if !entries.is_empty() {
+            self.store.commit(Batch { objects, looks: Vec::new(), entries })?;
+        }
+        for (assessment, statement) in news {
+            let changed = state.assess(at, Arc::clone(&assessment), statement);
+            out.push((assessment, changed));
+        }
+        Ok(out)
+    }
+
+    /// An object that a record names.
+    pub fn object(&self, digest: &Digest) -> Result<Vec<u8>, LedgerError> {
+        object(&self.store, digest)
+    }
+
+    /// The stored patch of a digest, with its files' bytes.
+    pub fn patch(&self, digest: &Digest) -> Result<Patch, LedgerError> {
+        Ok(decode_patch(&self.object(digest)?, &mut |d| self.object(d).ok())?)
+    }
+
+    /// The stored gate report of a digest.
+    pub fn gate_report(&self, digest: &Digest) -> Result<GateReport, LedgerError> {
+        Ok(decode_gate_report(&self.object(digest)?)?)
+    }
+
+    /// The stored observation set of a root.
+    pub fn observation_set(&self, root: &Digest) -> Result<ObservationSet, LedgerError> {
+        Ok(decode_observation_set(&self.object(root)?, &mut |d| self.object(d).ok())?)
+    }
+
+    /// The stored linked observations of a digest.
+    pub fn observations(&self, digest: &Digest) -> Result<Vec<Observation>, LedgerError> {
+        Ok(decode_observations(&self.object(digest)?)?)
+    }
+
+    /// Keeps one object.
+    pub fn keep(&self, bytes: Vec<u8>) -> Result<Digest, LedgerError> {
+        let digest = Digest::of(&bytes);
+        self.store.put_batch(vec![bytes])?;
+        Ok(digest)
+    }
+
+    /// No code panics while it holds the lock; a poisoned projection would be rebuilt by the next start.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn object(store: &Store, digest: &Digest) -> Result<Vec<u8>, LedgerError> {
+    store.get(digest)?.ok_or(LedgerError::Missing(*digest))
+}
+
+fn read_assessment(store: &Store, statement: &Digest) -> Result<Assessment, LedgerError> {
+    Ok(decode_assessment(&object(store, statement)?, &mut |digest| object(store, digest).ok())?)
+}

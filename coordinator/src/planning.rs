@@ -1,0 +1,158 @@
+//! What is to be done next, from the state: it gathers the inputs of `policy::plan` and shows its answer as rows and facts.
+//! The decision is `policy::plan`'s.
+
+use crate::changeset;
+use crate::fact::{Fact, Placed};
+use crate::judging::Judged;
+use crate::state::{RemedyState, State};
+use crate::sweep::Running;
+use ligase_domain::{
+    Changeset, ChangesetState, Digest, FieldHasher, Finding, FindingId, IntentId, IntentKey, OrganisationId, RepositoryId,
+    TaskKey,
+};
+use ligase_policy::plan::{Plan, PlanInput, PlannedService};
+use ligase_proto::v1;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// All services that were judged, by repository.
+pub type AllJudged = BTreeMap<RepositoryId, Vec<Judged>>;
+
+/// The key of an intent's remedy task: it changes with the base, the remedies and everything that is wanted.
+pub fn remedy_key(intent: &IntentKey, judged: &Judged, remedy_set: &Digest) -> TaskKey {
+    let wanted = FieldHasher::new("ligase.remedy-set.v1").field(remedy_set.as_bytes()).field(judged.desired.digest.as_bytes());
+    TaskKey::remedy(&intent.id(), &judged.assessment.revision, &wanted.finish())
+}
+
+/// Makes the plan. `tried` are the intents that this sweep has asked patches for already.
+pub fn plan(state: &State, running: &Running, judged: &AllJudged, remedy_set: &Digest, tried: &BTreeSet<IntentId>) -> Plan {
+    let organisation = OrganisationId(running.declared.organisation.name.clone());
+    let services: Vec<PlannedService<'_>> = judged
+        .values()
+        .flatten()
+        .map(|j| PlannedService { assessment: &j.assessment, desired: &j.desired, owner: j.owner.as_deref(), base_branch: &j.branch })
+        .collect();
+    let changesets = changesets(state);
+    let mut abstentions = BTreeMap::new();
+    for judged in judged.values().flatten() {
+        for finding in judged.assessment.findings.iter().filter(|f| f.is_open()) {
+            let intent = intent_of(&organisation, judged, finding);
+            let tried = tried.contains(&intent.id());
+            let Some(remedy) = state.remedies.get(&intent.id()) else {
+                if tried {
+                    abstentions.insert(finding.id, "remedy-not-answered".to_owned());
+                }
+                continue;
+            };
+            let current = remedy.key == remedy_key(&intent, judged, remedy_set).digest;
+            if let Some(reason) = abstained(remedy, finding, current, tried) {
+                abstentions.insert(finding.id, reason);
+            }
+        }
+    }
+    let created: Vec<_> = changesets.iter().filter(|c| c.number.is_some()).map(|c| c.opened).collect();
+    ligase_policy::plan::plan(&PlanInput {
+        organisation: &organisation,
+        budgets: &running.declared.organisation.budgets,
+        services: &services,
+        changesets: &changesets,
+        abstentions: &abstentions,
+        in_progress: &BTreeSet::new(),
+        created: &created,
+        decisions: &BTreeMap::new(),
+        now: running.now,
+    })
+}
+
+/// Why there is no patch for a finding, if its remedy task has ended without one that may be opened.
+fn abstained(remedy: &RemedyState, finding: &Finding, current: bool, tried: bool) -> Option<String> {
+    if !current {
+        return None;
+    }
+    if let Some(abstained) = remedy.abstained.iter().find(|a| a.finding == finding.id) {
+        return Some(abstained.reason.clone());
+    }
+    if let Some((reason, _)) = &remedy.failure {
+        return tried.then(|| format!("remedy-failed-{reason}"));
+    }
+    let refused = || remedy.refused.last().map_or_else(|| "no-patch-made".to_owned(), |r| format!("refused-{}", r.reason));
+    match (&remedy.patch, &remedy.verified) {
+        (Some(_), Some(Err((reason, _)))) => Some(format!("refused-{reason}")),
+        (Some((_, _, patched)), _) if patched.contains(&finding.id) => tried.then(|| "patch-not-delivered".to_owned()),
+        (Some(_), _) | (None, _) => Some(refused()),
+    }
+}
+
+/// The changesets that count: what a person has resumed counts no more.
+fn changesets(state: &State) -> Vec<Changeset> {
+    let mut out = Vec::new();
+    for (id, list) in &state.changesets {
+        let resumed = state.resumed.get(id).copied().unwrap_or(0);
+        let by_person = |c: &Changeset| changeset::blocks(c).is_some_and(|b| b.ends_with("by-person"));
+        out.extend(list.iter().enumerate().filter(|(i, f)| *i >= resumed || !by_person(&f.changeset)).map(|(_, f)| f.changeset.clone()));
+    }
+    out
+}
+
+fn intent_of(organisation: &OrganisationId, judged: &Judged, finding: &Finding) -> IntentKey {
+    IntentKey {
+        organisation: organisation.clone(),
+        service: finding.service.clone(),
+        base_branch: judged.branch.clone(),
+        clause: finding.clause.clone(),
+    }
+}
+
+/// Where every open finding stands, by repository.
+pub fn placed(state: &State, judged: &AllJudged, plan: &Plan) -> BTreeMap<RepositoryId, Vec<Placed>> {
+    let repository: BTreeMap<FindingId, &RepositoryId> =
+        judged.iter().flat_map(|(r, all)| all.iter().flat_map(|j| &j.assessment.findings).map(move |f| (f.id, r))).collect();
+    let mut out: BTreeMap<RepositoryId, Vec<Placed>> = judged.keys().map(|r| (r.clone(), Vec::new())).collect();
+    let mut put = |finding: FindingId, place: &str, reason: String, detail: String, earliest| {
+        let Some(rows) = repository.get(&finding).and_then(|r| out.get_mut(*r)) else { return };
+        rows.push(Placed { finding, place: place.to_owned(), reason, detail, earliest });
+    };
+    for (finding, intent) in &plan.in_changesets {
+        let current = state.current(intent).map(|c| c.changeset.state.clone());
+        let reason = current.as_ref().map_or("changeset", ChangesetState::name).to_owned();
+        put(*finding, "changeset", reason, intent.to_string(), None);
+    }
+    for (finding, reason) in &plan.abstained {
+        put(*finding, "abstained", reason.clone(), detail(state, *finding), None);
+    }
+    for waiting in &plan.waiting {
+        put(waiting.finding, "waiting", waiting.reason.to_owned(), String::new(), waiting.earliest);
+    }
+    out.values_mut().for_each(|rows| rows.sort_by_key(|r| r.finding));
+    out
+}
+
+/// What is known about an abstention.
+fn detail(state: &State, finding: FindingId) -> String {
+    let mut known = state.remedies.values().flat_map(|r| &r.abstained);
+    known.find(|a| a.finding == finding).map(|a| a.detail.clone()).unwrap_or_default()
+}
+
+/// The facts that say what has changed since the last time.
+pub fn news(state: &State, rows: &BTreeMap<RepositoryId, Vec<Placed>>) -> Vec<Fact> {
+    let changed = |(repository, rows): &(&RepositoryId, &Vec<Placed>)| {
+        let known = state.places.get(*repository);
+        let known = known.map(|k| k.values().collect::<Vec<_>>()).unwrap_or_default();
+        known != rows.iter().collect::<Vec<_>>()
+    };
+    rows.iter().filter(changed).map(|(r, rows)| Fact::Placed { repository: r.clone(), rows: rows.clone() }).collect()
+}
+
+/// The plan as rows: one per service, clause, place and reason.
+pub fn rows(judged: &AllJudged, placed: &BTreeMap<RepositoryId, Vec<Placed>>) -> Vec<v1::Planned> {
+    let places: BTreeMap<FindingId, &Placed> = placed.values().flatten().map(|p| (p.finding, p)).collect();
+    let mut counts: BTreeMap<(String, String, String, String), u64> = BTreeMap::new();
+    for judged in judged.values().flatten() {
+        for finding in &judged.assessment.findings {
+            let Some(placed) = places.get(&finding.id) else { continue };
+            let key = (judged.assessment.name.clone(), finding.clause.to_string(), placed.place.clone(), placed.reason.clone());
+            *counts.entry(key).or_default() += 1;
+        }
+    }
+    let row = |((service, clause, decision, reason), findings)| v1::Planned { service, clause, findings, decision, reason };
+    counts.into_iter().map(row).collect()
+}

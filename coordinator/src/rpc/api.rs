@@ -1,0 +1,282 @@
+//! The public API: what the command line uses, and the pages will. There is no privileged path behind it.
+
+use super::{blocking, principal};
+use crate::app::App;
+use crate::fact::{ChangesetFact, Fact};
+use crate::forges::Forges;
+use crate::declared::{Declared, DeclaredError};
+use crate::ledger::LedgerError;
+use crate::{explain, sweep, view};
+use ligase_domain::{Finding, FindingId, IntentId, Oid, RepositoryId, ServiceId};
+use ligase_proto::v1::{self, api_server::Api};
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status};
+
+/// Progress messages that wait for a slow reader.
+const PROGRESS_WAITING: usize = 64;
+
+/// The service.
+pub struct ApiService(pub Arc<App>);
+
+type ProgressStream = Pin<Box<dyn Stream<Item = Result<v1::SweepProgress, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Api for ApiService {
+    type SweepStream = ProgressStream;
+
+    async fn sweep(&self, request: Request<v1::SweepRequest>) -> Result<Response<Self::SweepStream>, Status> {
+        principal(&request)?;
+        let plan_only = request.into_inner().plan_only;
+        let (sender, receiver) = tokio::sync::mpsc::channel(PROGRESS_WAITING);
+        let (answers, stream) = tokio::sync::mpsc::channel(PROGRESS_WAITING);
+        let app = Arc::clone(&self.0);
+        let (forwarding, ending) = (answers.clone(), answers);
+        let relay = tokio::spawn(async move {
+            let mut receiver = receiver;
+            while let Some(message) = receiver.recv().await {
+                // A reader that has gone does not stop the sweep.
+                let _ = forwarding.send(Ok(message)).await;
+            }
+        });
+        tokio::spawn(async move {
+            let ended = sweep::sweep(app, plan_only, sender).await;
+            let _ = relay.await;
+            let last = ended.map_err(|e| sweep_error(&e)).map(|summary| v1::SweepProgress {
+                stage: "done".to_owned(),
+                summary: Some(summary),
+                ..Default::default()
+            });
+            let _ = ending.send(last).await;
+        });
+        Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(stream))))
+    }
+
+    async fn status(&self, request: Request<v1::StatusRequest>) -> Result<Response<v1::StatusAnswer>, Status> {
+        principal(&request)?;
+        let app = Arc::clone(&self.0);
+        let answer = blocking(move || {
+            let name = Declared::read(&app.config.organisation_file, &app.catalog).map(|d| d.organisation.name);
+            let name = name.unwrap_or_default();
+            Ok(app.ledger.read(|s| view::status(s, &name, &app.catalog)))
+        });
+        Ok(Response::new(answer.await?))
+    }
+
+    async fn findings(&self, request: Request<v1::FindingsRequest>) -> Result<Response<v1::FindingsAnswer>, Status> {
+        principal(&request)?;
+        let asked = request.into_inner();
+        let findings = self.0.ledger.read(|s| {
+            let all = s.services.iter().flat_map(|(id, known)| known.assessment.findings.iter().map(move |f| (id, known, f)));
+            let wanted = all.filter(|(id, known, f)| matches(&asked, id, &known.assessment.name, f));
+            wanted.map(|(id, known, f)| view::finding_row(s, id, known, f)).collect()
+        });
+        Ok(Response::new(v1::FindingsAnswer { findings }))
+    }
+
+    async fn explain(&self, request: Request<v1::ExplainRequest>) -> Result<Response<v1::ExplainAnswer>, Status> {
+        principal(&request)?;
+        let (app, asked) = (Arc::clone(&self.0), request.into_inner().id);
+        let answer = blocking(move || {
+            let id = finding_by_prefix(&app, &asked)?;
+            explain::explain(&app, &id).map_err(ledger_error)
+        });
+        Ok(Response::new(answer.await?))
+    }
+
+    async fn changesets(&self, request: Request<v1::ChangesetsRequest>) -> Result<Response<v1::ChangesetsAnswer>, Status> {
+        principal(&request)?;
+        let (app, asked) = (Arc::clone(&self.0), request.into_inner().id);
+        let answer = blocking(move || {
+            let wanted = if asked.is_empty() { all_changesets(&app) } else { vec![changeset_by_prefix(&app, &asked)?] };
+            let mut changesets = Vec::with_capacity(wanted.len());
+            for (id, fact) in &wanted {
+                let patch = app.ledger.patch(&fact.patch_object).map_err(ledger_error)?;
+                let report = app.ledger.gate_report(&fact.report_object).map_err(ledger_error)?;
+                changesets.push(app.ledger.read(|s| view::changeset_row(s, id, fact, &patch, &report)));
+            }
+            Ok(v1::ChangesetsAnswer { changesets, refused: refused_rows(&app).map_err(ledger_error)? })
+        });
+        Ok(Response::new(answer.await?))
+    }
+
+    async fn act(&self, request: Request<v1::ActRequest>) -> Result<Response<v1::ActAnswer>, Status> {
+        principal(&request)?;
+        let (app, asked) = (Arc::clone(&self.0), request.into_inner());
+        Ok(Response::new(blocking(move || act(&app, &asked)).await?))
+    }
+}
+
+fn matches(asked: &v1::FindingsRequest, id: &ServiceId, name: &str, finding: &Finding) -> bool {
+    let service = asked.service.is_empty() || asked.service == name || asked.service == id.to_string();
+    let clause = asked.clause.is_empty() || asked.clause == finding.clause.to_string() || asked.clause == finding.clause.constraint;
+    let outcome = match asked.outcome.as_str() {
+        "" | "open" => finding.is_open(),
+        "all" => true,
+        other => finding.outcome.name() == other,
+    };
+    service && clause && outcome
+}
+
+fn ledger_error(error: LedgerError) -> Status {
+    Status::unavailable(error.to_string())
+}
+
+fn sweep_error(error: &sweep::SweepError) -> Status {
+    use sweep::SweepError;
+    match error {
+        SweepError::Unreadable(..) => Status::invalid_argument(error.to_string()),
+        SweepError::Running => Status::failed_precondition(error.to_string()),
+        SweepError::Ledger(_) | SweepError::Panic(_) => Status::unavailable(error.to_string()),
+    }
+}
+
+/// The one finding whose id begins so.
+fn finding_by_prefix(app: &App, prefix: &str) -> Result<FindingId, Status> {
+    let found: Vec<FindingId> = app.ledger.read(|s| {
+        let all = s.services.values().flat_map(|k| &k.assessment.findings).map(|f| f.id).chain(s.histories.keys().copied());
+        let mut found: Vec<FindingId> = all.filter(|id| !prefix.is_empty() && id.to_string().starts_with(prefix)).collect();
+        found.sort_unstable();
+        found.dedup();
+        found
+    });
+    one("finding", prefix, "ligase findings --outcome all", found)
+}
+
+fn one<T>(what: &str, prefix: &str, list: &str, mut found: Vec<T>) -> Result<T, Status> {
+    match (found.pop(), found.len()) {
+        (Some(only), 0) => Ok(only),
+        (None, _) => Err(Status::not_found(format!("E-API-NOT-FOUND: no {what} begins with {prefix:?} || list them with `{list}`"))),
+        (Some(_), more) => Err(Status::invalid_argument(format!(
+            "E-API-AMBIGUOUS: {} {what}s begin with {prefix:?} || give more digits",
+            more + 1
+        ))),
+    }
+}
+
+fn all_changesets(app: &App) -> Vec<(IntentId, ChangesetFact)> {
+    app.ledger.read(|s| s.changesets.iter().flat_map(|(id, list)| list.iter().map(|f| (*id, f.clone()))).collect())
+}
+
+/// The one changeset whose id begins so; where an intent has several, its last.
+fn changeset_by_prefix(app: &App, prefix: &str) -> Result<(IntentId, ChangesetFact), Status> {
+    let all = all_changesets(app);
+    if let Some(exact) = all.iter().find(|(id, f)| view::changeset_id(id, f.ordinal) == prefix) {
+        return Ok(exact.clone());
+    }
+    let mut found: Vec<(IntentId, ChangesetFact)> = Vec::new();
+    for (id, fact) in all.into_iter().filter(|(id, _)| !prefix.is_empty() && id.to_string().starts_with(prefix)) {
+        found.retain(|(known, _)| *known != id);
+        found.push((id, fact));
+    }
+    one("changeset", prefix, "ligase changesets", found)
+}
+
+fn refused_rows(app: &App) -> Result<Vec<v1::RefusedRow>, LedgerError> {
+    let mut rows = Vec::new();
+    for (intent, reason, detail, patch, report) in app.ledger.read(view::refused) {
+        let patch = app.ledger.patch(&patch)?;
+        let gate = view::gate_lines(&app.ledger.gate_report(&report)?);
+        let (service, clause) = app.ledger.read(|s| view::intent_of(s, &intent));
+        rows.push(v1::RefusedRow { service, clause, reason, detail, diff: patch.diff.clone(), gate, patch: patch.digest().to_string() });
+    }
+    Ok(rows)
+}
+
+fn forges(app: &App) -> Result<Forges, Status> {
+    match Declared::read(&app.config.organisation_file, &app.catalog) {
+        Ok(declared) => Ok(Forges::of(&declared, &app.config.remote)),
+        Err(DeclaredError::Unreadable(path, e)) => Err(Status::invalid_argument(format!(
+            "E-ORG-UNREADABLE: {}: {e} || name the organisation's policy with --org",
+            path.display()
+        ))),
+        Err(DeclaredError::Documents(errors)) => {
+            let first = errors.first().map(ToString::to_string).unwrap_or_default();
+            Err(Status::invalid_argument(format!("E-ORG-INVALID: {first}")))
+        }
+    }
+}
+
+/// Does what a person asks, on the forge; what follows from it, the next sweep sees.
+fn act(app: &App, asked: &v1::ActRequest) -> Result<v1::ActAnswer, Status> {
+    if asked.login.trim().is_empty() {
+        return Err(Status::invalid_argument("E-API-LOGIN: nobody is named || say who acts with --as LOGIN"));
+    }
+    let forges = forges(app)?;
+    if asked.act == "approve-waivers" {
+        return approve_waivers(app, &forges, asked);
+    }
+    let (id, fact) = changeset_by_prefix(app, &asked.changeset)?;
+    let subject = view::changeset_id(&id, fact.ordinal);
+    let repository = fact.changeset.intent.service.repository.clone();
+    let number = fact.changeset.number;
+    let now = app.ledger.now();
+    let numbered = || number.ok_or_else(|| Status::failed_precondition("E-API-UNPUBLISHED: it has no pull request yet || sweep again"));
+    let refused = |e: crate::forges::ForgeRefusal| Status::failed_precondition(e.to_string());
+    let mut facts = vec![acted(asked, &subject)];
+    let (detail, revision) = match asked.act.as_str() {
+        "merge" => {
+            let commit = forges.merge(&repository, numbered()?, &asked.login, asked.simulated, now).map_err(refused)?;
+            (format!("merged as {}; the next sweep looks at it", commit.short()), commit.to_string())
+        }
+        "revert" => {
+            let commit = forges.revert(&repository, numbered()?, &asked.login, now).map_err(refused)?;
+            (format!("reverted by {}", commit.short()), commit.to_string())
+        }
+        "close" => {
+            forges.close_by(&repository, numbered()?, &asked.login, &asked.text, now).map_err(refused)?;
+            ("closed; Ligase does not propose it again".to_owned(), String::new())
+        }
+        "comment" => {
+            forges.comment_by(&repository, numbered()?, &asked.login, &asked.text, now).map_err(refused)?;
+            ("commented".to_owned(), String::new())
+        }
+        "approve" => {
+            forges.approve(&repository, numbered()?, &asked.login, now).map_err(refused)?;
+            ("approved".to_owned(), String::new())
+        }
+        "resume" => {
+            facts.push(Fact::Resumed { intent: id, login: asked.login.clone() });
+            ("resumed; the next sweep may propose it again".to_owned(), String::new())
+        }
+        other => return Err(Status::invalid_argument(format!("E-API-ACT: nobody can {other:?} a changeset"))),
+    };
+    app.ledger.record(facts).map_err(ledger_error)?;
+    Ok(v1::ActAnswer { detail, revision })
+}
+
+fn acted(asked: &v1::ActRequest, subject: &str) -> Fact {
+    Fact::Acted {
+        login: asked.login.clone(),
+        act: asked.act.clone(),
+        subject: subject.to_owned(),
+        text: asked.text.clone(),
+        simulated: asked.simulated,
+    }
+}
+
+fn approve_waivers(app: &App, forges: &Forges, asked: &v1::ActRequest) -> Result<v1::ActAnswer, Status> {
+    let repository: RepositoryId = app
+        .ledger
+        .read(|s| {
+            let named = |l: &&crate::fact::ListedRepository| l.name == asked.repository || l.repository.to_string() == asked.repository;
+            s.repositories.values().map(|r| &r.listed).find(named).map(|l| l.repository.clone())
+        })
+        .ok_or_else(|| {
+            let known = app.ledger.read(|s| s.repositories.values().map(|r| r.listed.name.clone()).collect::<Vec<_>>().join(", "));
+            Status::not_found(format!("E-API-NOT-FOUND: no repository is named {:?} || known are: {known}", asked.repository))
+        })?;
+    let refused = |e: crate::forges::ForgeRefusal| Status::failed_precondition(e.to_string());
+    let revision: Oid = if asked.revision.is_empty() {
+        forges.head(&repository).map_err(refused)?
+    } else {
+        asked.revision.parse().map_err(|e: ligase_domain::OidParseError| {
+            Status::invalid_argument(format!("E-API-REVISION: {e} || give the full commit id"))
+        })?
+    };
+    forges.approve_revision(&repository, &revision, &asked.login, app.ledger.now()).map_err(refused)?;
+    app.ledger.record(vec![acted(asked, &format!("{repository}@{revision}"))]).map_err(ledger_error)?;
+    let detail = format!("review of {} by {} is recorded; waivers in these very bytes count from the next sweep", revision.short(), asked.login);
+    Ok(v1::ActAnswer { detail, revision: revision.to_string() })
+}

@@ -1,0 +1,256 @@
+//! What workers and agent-runners say: blobs first, then the result that names them.
+//!
+//! A result is accepted once by its task's key; a second delivery changes nothing. It may only name objects that the store
+//! has, and only of tasks that were planned.
+
+use super::{blocking, malformed, role};
+use crate::app::{App, Ingested};
+use crate::desk::Planned;
+use crate::fact::{Abstained, Declaration, Fact, ProbedResult, Refused, Remedied};
+use ligase_domain::{Digest, RepoPath, TaskKind};
+use ligase_proto::client::{Assembly, chunks};
+use ligase_proto::convert::{self, digest_bytes};
+use ligase_proto::v1::{self, fleet_server::Fleet};
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Uploaded bytes that are held before they are made durable together.
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// Objects that are made durable together.
+const GROUP_OBJECTS: usize = 4096;
+
+/// The service.
+pub struct FleetService(pub Arc<App>);
+
+type ObjectStream = Pin<Box<dyn Stream<Item = Result<v1::ObjectChunk, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Fleet for FleetService {
+    async fn recorded(&self, request: Request<v1::RecordedRequest>) -> Result<Response<v1::RecordedAnswer>, Status> {
+        role(&request, &["worker", "agent-runner"])?;
+        let asked = request.into_inner();
+        let key = convert::task_key(&asked.kind, &asked.key).map_err(malformed)?;
+        let recorded = self.0.ledger.read(|s| s.terminal.contains(&key.digest));
+        Ok(Response::new(v1::RecordedAnswer { recorded }))
+    }
+
+    async fn find_missing(&self, request: Request<v1::Digests>) -> Result<Response<v1::Digests>, Status> {
+        role(&request, &["worker", "agent-runner"])?;
+        let asked = digests(&request.into_inner())?;
+        let app = Arc::clone(&self.0);
+        let missing = blocking(move || app.ledger.store().missing(&asked).map_err(store_error)).await?;
+        Ok(Response::new(v1::Digests { digests: missing.iter().map(digest_bytes).collect() }))
+    }
+
+    async fn upload(&self, request: Request<Streaming<v1::ObjectChunk>>) -> Result<Response<v1::UploadAnswer>, Status> {
+        role(&request, &["worker", "agent-runner"])?;
+        let mut stream = request.into_inner();
+        let (mut assembly, mut answer) = (Assembly::default(), v1::UploadAnswer::default());
+        let (mut group, mut group_bytes) = (Vec::new(), 0);
+        while let Some(chunk) = stream.message().await? {
+            let Some((_, bytes)) = assembly.take(chunk)? else { continue };
+            answer.objects += 1;
+            answer.bytes += bytes.len() as u64;
+            group_bytes += bytes.len();
+            group.push(bytes);
+            if group_bytes >= GROUP_BYTES || group.len() >= GROUP_OBJECTS {
+                self.keep(std::mem::take(&mut group)).await?;
+                group_bytes = 0;
+            }
+        }
+        self.keep(group).await?;
+        Ok(Response::new(answer))
+    }
+
+    type FetchStream = ObjectStream;
+
+    async fn fetch(&self, request: Request<v1::Digests>) -> Result<Response<Self::FetchStream>, Status> {
+        role(&request, &["worker", "agent-runner"])?;
+        let asked = digests(&request.into_inner())?;
+        let app = Arc::clone(&self.0);
+        // Bounded: the reader waits while the receiver is behind.
+        let (sender, receiver) = tokio::sync::mpsc::channel(16);
+        tokio::task::spawn_blocking(move || {
+            for digest in asked {
+                let object = app.ledger.object(&digest).map_err(|e| Status::not_found(e.to_string()));
+                let messages: Vec<_> = match object {
+                    Ok(bytes) => chunks(vec![(digest, bytes)]).map(Ok).collect(),
+                    Err(status) => vec![Err(status)],
+                };
+                for message in messages {
+                    let failed = message.is_err();
+                    if sender.blocking_send(message).is_err() || failed {
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver))))
+    }
+
+    async fn find_observed(&self, request: Request<v1::Digests>) -> Result<Response<v1::ObservedAnswer>, Status> {
+        role(&request, &["worker", "agent-runner"])?;
+        let asked = digests(&request.into_inner())?;
+        let app = Arc::clone(&self.0);
+        let known = blocking(move || app.ledger.store().get_looks(&asked).map_err(store_error)).await?;
+        let objects = known.iter().map(|o| o.as_ref().map(digest_bytes).unwrap_or_default()).collect();
+        Ok(Response::new(v1::ObservedAnswer { objects }))
+    }
+
+    async fn report_probe(&self, request: Request<v1::ProbeReport>) -> Result<Response<v1::ReportAnswer>, Status> {
+        role(&request, &["worker"])?;
+        let report = request.into_inner();
+        let key = attempt_key(report.attempt.as_ref(), TaskKind::Probe)?;
+        let app = Arc::clone(&self.0);
+        self.accept(key, move |planned| probed(&app, key, planned, report)).await
+    }
+
+    async fn report_remedy(&self, request: Request<v1::RemedyReport>) -> Result<Response<v1::ReportAnswer>, Status> {
+        let principal = role(&request, &["agent-runner"])?;
+        let report = request.into_inner();
+        let key = attempt_key(report.attempt.as_ref(), TaskKind::Remedy)?;
+        self.accept(key, move |planned| remedied(key, planned, &report, principal.name)).await
+    }
+
+    async fn report_verification(
+        &self,
+        request: Request<v1::VerificationReport>,
+    ) -> Result<Response<v1::ReportAnswer>, Status> {
+        role(&request, &["worker"])?;
+        let report = request.into_inner();
+        let key = attempt_key(report.attempt.as_ref(), TaskKind::Verification)?;
+        self.accept(key, move |planned| looked_again(planned, &report)).await
+    }
+}
+
+impl FleetService {
+    async fn keep(&self, group: Vec<Vec<u8>>) -> Result<(), Status> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        let app = Arc::clone(&self.0);
+        blocking(move || app.ledger.store().put_batch(group).map(drop).map_err(store_error)).await
+    }
+
+    /// Reads a report of a planned task, checks that the store has what it names, and hands it in.
+    async fn accept(
+        &self,
+        key: Digest,
+        read: impl FnOnce(&Planned) -> Result<(Ingested, Vec<Digest>), Status> + Send + 'static,
+    ) -> Result<Response<v1::ReportAnswer>, Status> {
+        let app = Arc::clone(&self.0);
+        let answer = blocking(move || {
+            if app.ledger.read(|s| s.terminal.contains(&key)) {
+                return Ok("recorded already");
+            }
+            let planned = app.desk.planned(&key).ok_or_else(|| Status::failed_precondition("E-RPC-UNPLANNED: no such task is planned"))?;
+            let (ingested, named) = read(&planned)?;
+            let missing = app.ledger.store().missing(&named).map_err(store_error)?;
+            if let Some(first) = missing.first() {
+                return Err(Status::failed_precondition(format!("E-RPC-NO-OBJECT: the result names {first}, which was not uploaded")));
+            }
+            app.hand_in(key, ingested).map_err(|e| Status::unavailable(e.to_string()))?;
+            Ok("recorded")
+        })
+        .await?;
+        Ok(Response::new(v1::ReportAnswer { accepted: true, detail: answer.to_owned() }))
+    }
+}
+
+fn digests(message: &v1::Digests) -> Result<Vec<Digest>, Status> {
+    if message.digests.len() > ligase_proto::client::DIGESTS_MAX {
+        return Err(Status::invalid_argument("E-RPC-TOO-MANY: more digests than one query takes"));
+    }
+    message.digests.iter().map(|d| convert::digest("digests", d)).collect::<Result<_, _>>().map_err(malformed)
+}
+
+fn attempt_key(attempt: Option<&v1::Attempt>, kind: TaskKind) -> Result<Digest, Status> {
+    let attempt = attempt.ok_or_else(|| Status::invalid_argument("E-WIRE-MALFORMED: field `attempt`: missing"))?;
+    Ok(convert::task_key(kind.name(), &attempt.key).map_err(malformed)?.digest)
+}
+
+fn store_error(error: ligase_evidence::StoreError) -> Status {
+    Status::unavailable(error.to_string())
+}
+
+fn probed(app: &App, key: Digest, planned: &Planned, report: v1::ProbeReport) -> Result<(Ingested, Vec<Digest>), Status> {
+    let Planned::Probe { repository, revision } = planned else { return Err(wrong_kind()) };
+    let fact = |result| Fact::Probed {
+        key,
+        repository: repository.clone(),
+        revision: *revision,
+        probe_set: app.config.probe_set,
+        result,
+    };
+    if let Some(failure) = &report.failure {
+        let failure = convert::failure(failure).map_err(malformed)?;
+        return Ok((Ingested::Probed { fact: fact(Err(failure)), looked_at: 0, from_cache: 0, cloned: false }, Vec::new()));
+    }
+    let root = convert::digest("root", &report.root).map_err(malformed)?;
+    let observations = convert::digest("observations", &report.observations).map_err(malformed)?;
+    let mut named = vec![root, observations];
+    let mut declarations = Vec::with_capacity(report.declarations.len());
+    for file in report.declarations {
+        let blob = if file.blob.is_empty() { None } else { Some(convert::oid("blob", &file.blob).map_err(malformed)?) };
+        let bytes = if file.unreadable.is_empty() { Ok(keep_one(app, file.bytes)?) } else { Err(file.unreadable) };
+        named.extend(bytes.as_ref().ok().copied());
+        declarations.push(Declaration { path: RepoPath::from_escaped(&file.path), bytes, blob });
+    }
+    let codeowners = if report.codeowners.is_empty() { None } else { Some(keep_one(app, report.codeowners)?) };
+    let result = ProbedResult { root, observations, declarations, codeowners, files_total: report.files_total };
+    let ingested = Ingested::Probed {
+        fact: fact(Ok(result)),
+        looked_at: report.files_looked_at,
+        from_cache: report.files_from_cache,
+        cloned: report.cloned,
+    };
+    Ok((ingested, named))
+}
+
+fn keep_one(app: &App, bytes: Vec<u8>) -> Result<Digest, Status> {
+    app.ledger.keep(bytes).map_err(|e| Status::unavailable(e.to_string()))
+}
+
+fn remedied(key: Digest, planned: &Planned, report: &v1::RemedyReport, maker: String) -> Result<(Ingested, Vec<Digest>), Status> {
+    let Planned::Remedy { intent, base, findings } = planned else { return Err(wrong_kind()) };
+    let optional = |field, bytes: &[u8]| convert::optional_digest(field, bytes).map_err(malformed);
+    let patch = optional("patch", &report.patch)?.zip(optional("report", &report.report)?);
+    let mut named: Vec<Digest> = patch.iter().flat_map(|(p, r)| [*p, *r]).collect();
+    let mut abstained = Vec::with_capacity(report.abstained.len());
+    for a in &report.abstained {
+        let finding = convert::finding("abstained", &a.finding).map_err(malformed)?;
+        abstained.push(Abstained { finding, reason: a.reason.clone(), detail: a.detail.clone() });
+    }
+    let mut refused = Vec::with_capacity(report.refused.len());
+    for r in &report.refused {
+        let patch = convert::digest("refused.patch", &r.patch).map_err(malformed)?;
+        let object = convert::digest("refused.report", &r.report).map_err(malformed)?;
+        named.extend([patch, object]);
+        refused.push(Refused { reason: r.reason.clone(), detail: r.detail.clone(), patch, report: object });
+    }
+    let patched: Vec<_> =
+        report.patched.iter().map(|f| convert::finding("patched", f)).collect::<Result<_, _>>().map_err(malformed)?;
+    if let Some(foreign) = patched.iter().chain(abstained.iter().map(|a| &a.finding)).find(|f| !findings.contains(f)) {
+        return Err(Status::failed_precondition(format!("E-RPC-FOREIGN-FINDING: {foreign} was not asked for")));
+    }
+    let failure = report.failure.as_ref().map(convert::failure).transpose().map_err(malformed)?;
+    let remedied = Remedied { key, intent: intent.id(), base: *base, patch, patched, abstained, refused, failure };
+    Ok((Ingested::Remedied { remedied, maker }, named))
+}
+
+fn looked_again(planned: &Planned, report: &v1::VerificationReport) -> Result<(Ingested, Vec<Digest>), Status> {
+    let Planned::Verification { .. } = planned else { return Err(wrong_kind()) };
+    if let Some(failure) = &report.failure {
+        let failure = convert::failure(failure).map_err(malformed)?;
+        return Ok((Ingested::LookedAgain { result: Err(failure) }, Vec::new()));
+    }
+    let root = convert::digest("root", &report.root).map_err(malformed)?;
+    let observations = convert::digest("observations", &report.observations).map_err(malformed)?;
+    Ok((Ingested::LookedAgain { result: Ok((root, observations)) }, vec![root, observations]))
+}
+
+fn wrong_kind() -> Status {
+    Status::failed_precondition("E-RPC-KIND: the task of this key is of another kind")
+}

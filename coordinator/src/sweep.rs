@@ -1,0 +1,502 @@
+//! One reconcile pass: list, write the manifest, look at what nobody has looked at, judge, change, deliver, say what changed.
+//!
+//! Completion is decided by records and never by the queue: a repository is done when its terminal record stands, whoever
+//! wrote it. What could be lost by dying here is lost to this sweep only; the next one plans it again.
+//! Read `judging.rs` for the judgement, `deliver.rs` for pull requests.
+
+use crate::app::App;
+use crate::declared::{Declared, DeclaredError};
+use crate::deliver;
+use crate::desk::{Ended, Planned};
+use crate::fact::{Fact, ListedRepository};
+use crate::forges::Forges;
+use crate::judging::{self, Judged};
+use crate::ledger::LedgerError;
+use crate::planning;
+use crate::view;
+use ligase_document::DocumentError;
+use ligase_domain::{
+    Digest, FailureReason, FieldHasher, Finding, FindingId, IntentId, IntentKey, Oid, OrganisationId, Outcome, RepositoryId,
+    TaskKey, Timestamp,
+};
+use ligase_policy::plan::Plan;
+use ligase_proto::convert::{digest_bytes, location_message, repository_message, service_message};
+use ligase_proto::v1;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::MutexGuard;
+use tokio::sync::mpsc::{Sender, UnboundedReceiver};
+
+/// How often dead letters are looked for while tasks are outstanding.
+const DEAD_LETTER_POLL: Duration = Duration::from_secs(1);
+
+/// What a running sweep judges by. It does not change while the sweep runs.
+pub struct Running {
+    /// The policy.
+    pub declared: Declared,
+    /// The forges.
+    pub forges: Forges,
+    /// The sweep's id.
+    pub sweep: Digest,
+    /// The instant of judgement.
+    pub now: Timestamp,
+}
+
+/// Why a sweep could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// Another sweep runs.
+    #[error("E-SWEEP-RUNNING: a sweep is running already || wait until it has ended")]
+    Running,
+    /// The policy cannot be read at all.
+    #[error("E-ORG-UNREADABLE: {0}: {1} || name the organisation's policy with --org")]
+    Unreadable(String, std::io::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A part of the coordinator panicked.
+    #[error("E-SWEEP-PANIC: {0} || run it again: nothing that was recorded is lost")]
+    Panic(String),
+}
+
+/// Progress of a sweep; a receiver that has gone is no reason to stop.
+struct Teller(Sender<v1::SweepProgress>);
+
+impl Teller {
+    async fn tell(&self, stage: &str, done: usize, total: usize, detail: String) {
+        let message = v1::SweepProgress { stage: stage.to_owned(), done: done as u64, total: total as u64, detail, summary: None };
+        let _ = self.0.send(message).await;
+    }
+}
+
+/// Runs one sweep. Only one runs at a time.
+pub async fn sweep(app: Arc<App>, plan_only: bool, progress: Sender<v1::SweepProgress>) -> Result<v1::SweepSummary, SweepError> {
+    let ends = app.ends.try_lock().map_err(|_| SweepError::Running)?;
+    let mut pass = match Pass::begin(&app, plan_only, Teller(progress)).await? {
+        Ok(pass) => pass,
+        Err(problems) => {
+            return Ok(v1::SweepSummary { problems: problems.iter().map(problem).collect(), ..Default::default() });
+        }
+    };
+    let ended = pass.run(ends).await;
+    app.set_running(None);
+    app.desk.clear();
+    ended
+}
+
+/// A document's error as a message.
+pub fn problem(e: &DocumentError) -> v1::DocumentProblem {
+    v1::DocumentProblem {
+        code: e.code.clone(),
+        file: e.file.clone(),
+        line: e.line,
+        column: e.column,
+        problem: e.problem.clone(),
+        expected: e.expected.clone(),
+        nearest: e.nearest.clone(),
+        remedy: e.remedy.clone(),
+    }
+}
+
+struct Pass {
+    app: Arc<App>,
+    running: Arc<Running>,
+    teller: Teller,
+    plan_only: bool,
+    listed: Vec<ListedRepository>,
+    /// What each repository was judged to be, in this sweep.
+    judged: Arc<BTreeMap<RepositoryId, Vec<Judged>>>,
+    /// Intents that this sweep has asked patches for.
+    tried: BTreeSet<IntentId>,
+    publications: u64,
+    began_ms: i64,
+    summary: v1::SweepSummary,
+    looking: (usize, usize),
+}
+
+impl Pass {
+    async fn begin(app: &Arc<App>, plan_only: bool, teller: Teller) -> Result<Result<Self, Vec<DocumentError>>, SweepError> {
+        teller.tell("listing", 0, 0, String::new()).await;
+        let at = Arc::clone(app);
+        let listed = blocking(move || {
+            let declared = match Declared::read(&at.config.organisation_file, &at.catalog) {
+                Ok(declared) => declared,
+                Err(DeclaredError::Documents(problems)) => return Ok(Err(problems)),
+                Err(DeclaredError::Unreadable(path, e)) => return Err(SweepError::Unreadable(path.display().to_string(), e)),
+            };
+            let forges = Forges::of(&declared, &at.config.remote);
+            let (listed, problems) = forges.listing();
+            let now = at.ledger.now();
+            let sweep = FieldHasher::new("ligase.sweep.v1")
+                .field(&declared.organisation.name)
+                .field(declared.digest().as_bytes())
+                .field(now.0.to_le_bytes())
+                .finish();
+            // The manifest is durable before the first publication.
+            at.ledger.record(vec![Fact::SweepStarted {
+                sweep,
+                policy: declared.digest(),
+                catalog: at.catalog.digest(),
+                probe_set: at.config.probe_set,
+                repositories: listed.clone(),
+            }])?;
+            Ok(Ok((Running { declared, forges, sweep, now }, listed, problems)))
+        })
+        .await?;
+        let (running, listed, problems) = match listed {
+            Ok(all) => all,
+            Err(problems) => return Ok(Err(problems)),
+        };
+        let running = Arc::new(running);
+        app.set_running(Some(Arc::clone(&running)));
+        let began_ms = running.now.0;
+        let mut summary = v1::SweepSummary { sweep: running.sweep.to_string(), repositories: listed.len() as u64, ..Default::default() };
+        summary.unreachable = problems;
+        let (judged, tried) = (Arc::default(), BTreeSet::new());
+        let app = Arc::clone(app);
+        Ok(Ok(Self { app, running, teller, plan_only, listed, judged, tried, publications: 0, began_ms, summary, looking: (0, 0) }))
+    }
+
+    async fn run(&mut self, mut ends: MutexGuard<'_, UnboundedReceiver<Ended>>) -> Result<v1::SweepSummary, SweepError> {
+        while ends.try_recv().is_ok() {}
+        let known = self.publish_probes().await?;
+        for repository in known {
+            self.settle_repository(&repository).await?;
+        }
+        self.settle(&mut ends).await?;
+        let mut plan = self.plan().await?;
+        // Each round frees what was abstained from and what the gate refused; the budgets bound the rounds.
+        while !self.plan_only && !plan.intents.is_empty() {
+            self.change(&plan).await?;
+            self.settle(&mut ends).await?;
+            self.deliver(&plan).await?;
+            plan = self.plan().await?;
+        }
+        self.place(&plan).await?;
+        self.finish().await
+    }
+
+    /// Waits until nothing is outstanding.
+    async fn settle(&mut self, ends: &mut UnboundedReceiver<Ended>) -> Result<(), SweepError> {
+        let mut poll = tokio::time::interval(DEAD_LETTER_POLL);
+        loop {
+            while let Ok(ended) = ends.try_recv() {
+                self.ended(ended).await?;
+            }
+            if self.app.desk.is_empty() {
+                // An end is sent after its task left the desk: look once more before believing it.
+                match ends.try_recv() {
+                    Ok(ended) => self.ended(ended).await?,
+                    Err(_) => return Ok(()),
+                }
+                continue;
+            }
+            tokio::select! {
+                ended = ends.recv() => match ended {
+                    Some(ended) => self.ended(ended).await?,
+                    None => return Ok(()),
+                },
+                _ = poll.tick() => self.bury().await?,
+            }
+        }
+    }
+
+    /// Publishes a probe task for each revision without a terminal record; returns the repositories that need none.
+    async fn publish_probes(&mut self) -> Result<Vec<RepositoryId>, SweepError> {
+        let organisation = OrganisationId(self.running.declared.organisation.name.clone());
+        let (mut known, probe_set) = (Vec::new(), self.app.config.probe_set);
+        for listed in self.listed.clone() {
+            let revision = match &listed.revision {
+                Ok(revision) => *revision,
+                Err((reason, detail)) => {
+                    self.cannot_look(&listed.repository, *reason, detail.clone());
+                    continue;
+                }
+            };
+            let key = TaskKey::probe(&organisation, &listed.repository, &revision, &probe_set);
+            let terminal = self.app.ledger.read(|s| s.terminal.contains(&key.digest));
+            let current = self.app.ledger.read(|s| {
+                let probed = s.repositories.get(&listed.repository).and_then(|r| r.probed.as_ref());
+                probed.is_some_and(|(at, by, _)| *at == revision && *by == probe_set)
+            });
+            if current || terminal && self.failed(&listed.repository, &revision).is_some() {
+                known.push(listed.repository.clone());
+                continue;
+            }
+            let Some(location) = self.running.forges.location(&listed.repository) else { continue };
+            let work = v1::task::Work::Probe(v1::ProbeTask {
+                repository: Some(repository_message(&listed.repository)),
+                location: Some(location_message(&location)),
+                revision: revision.as_bytes().to_vec(),
+                ref_hint: format!("refs/heads/{}", listed.branch),
+                probe_set: digest_bytes(&probe_set),
+                catalog: Vec::new(),
+            });
+            // A revision that was probed before and is the head again (a force-push back) is looked at again: its record
+            // stands in the journal, and only the last one per repository in the state.
+            let key = if terminal { TaskKey { digest: again(&key.digest, &self.running.sweep), ..key } } else { key };
+            self.app.desk.plan(key.digest, Planned::Probe { repository: listed.repository, revision });
+            self.publish(key, "sweep", work).await;
+            self.looking.1 += 1;
+        }
+        self.teller.tell("looking", 0, self.looking.1, String::new()).await;
+        Ok(known)
+    }
+
+    fn failed(&self, repository: &RepositoryId, revision: &Oid) -> Option<(FailureReason, String)> {
+        self.app.ledger.read(|s| {
+            let failed = s.repositories.get(repository)?.failed.as_ref()?;
+            (failed.0 == *revision).then(|| (failed.1, failed.2.clone()))
+        })
+    }
+
+    fn cannot_look(&mut self, repository: &RepositoryId, reason: FailureReason, detail: String) {
+        let repository = repository.to_string();
+        self.summary.unreachable.push(v1::RepositoryProblem { repository, reason: reason.name().to_owned(), detail });
+    }
+
+    async fn publish(&mut self, key: TaskKey, lane: &str, work: v1::task::Work) {
+        self.publications += 1;
+        let task = v1::Task {
+            kind: key.kind.name().to_owned(),
+            key: digest_bytes(&key.digest),
+            sweep: digest_bytes(&self.running.sweep),
+            lane: lane.to_owned(),
+            publication: self.publications,
+            work: Some(work),
+        };
+        if let Err(error) = self.app.queue.publish(task).await {
+            tracing::error!(%error, task = %key, "cannot publish; the next sweep plans it again");
+            self.app.desk.end(key.digest, (0, 0), false, String::new());
+        }
+    }
+
+    async fn ended(&mut self, ended: Ended) -> Result<(), SweepError> {
+        match ended.planned {
+            Planned::Probe { repository, .. } => {
+                self.summary.files_looked_at += ended.looked.0;
+                self.summary.files_from_cache += ended.looked.1;
+                self.summary.clones += u64::from(ended.cloned);
+                self.looking.0 += 1;
+                self.teller.tell("looking", self.looking.0, self.looking.1, repository.stable.clone()).await;
+                self.settle_repository(&repository).await
+            }
+            Planned::Remedy { intent, base, .. } => self.remedied(&intent, base, &ended.by).await,
+            Planned::Verification { .. } => Ok(()),
+        }
+    }
+
+    /// Judges a repository whose revision was looked at, follows its changesets, and asks for patches.
+    async fn settle_repository(&mut self, repository: &RepositoryId) -> Result<(), SweepError> {
+        let Some(listed) = self.listed.iter().find(|l| l.repository == *repository).cloned() else { return Ok(()) };
+        let Ok(revision) = listed.revision else { return Ok(()) };
+        if let Some((reason, detail)) = self.failed(repository, &revision) {
+            self.cannot_look(repository, reason, detail);
+            return Ok(());
+        }
+        let (app, running, id) = (Arc::clone(&self.app), Arc::clone(&self.running), repository.clone());
+        let (judged, changes) = blocking(move || {
+            let judged = judging::judge_repository(&app, &running, &id)?;
+            let changed = app.ledger.assess(judged.iter().map(|j| j.assessment.clone()).collect())?;
+            deliver::follow(&app, &running, &id)?;
+            Ok((judged, changed))
+        })
+        .await?;
+        for (_, changed) in &changes {
+            let ids = |list: &[FindingId]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+            self.summary.new_findings.extend(ids(&changed.new));
+            self.summary.closed_findings.extend(ids(&changed.closed));
+            self.summary.regressed_findings.extend(ids(&changed.reopened));
+        }
+        self.summary.judged += judged.len() as u64;
+        self.summary.problems.extend(judged.iter().flat_map(|j| &j.problems).map(problem));
+        Arc::make_mut(&mut self.judged).insert(repository.clone(), judged);
+        Ok(())
+    }
+
+    async fn plan(&self) -> Result<Plan, SweepError> {
+        let (app, running, judged, tried) =
+            (Arc::clone(&self.app), Arc::clone(&self.running), Arc::clone(&self.judged), self.tried.clone());
+        blocking(move || Ok(app.ledger.read(|s| planning::plan(s, &running, &judged, &app.config.remedy_set, &tried)))).await
+    }
+
+    /// Publishes a remedy task for each planned intent.
+    async fn change(&mut self, plan: &Plan) -> Result<(), SweepError> {
+        self.teller.tell("changing", 0, plan.intents.len(), String::new()).await;
+        for intent in &plan.intents {
+            let id = intent.key.id();
+            self.tried.insert(id);
+            let repository = &intent.key.service.repository;
+            let judged = self.judged.get(repository).and_then(|all| all.iter().find(|j| j.assessment.service == intent.key.service));
+            let (Some(judged), Some(location)) = (judged, self.running.forges.location(repository)) else { continue };
+            let key = planning::remedy_key(&intent.key, judged, &self.app.config.remedy_set);
+            let base = judged.assessment.revision;
+            let work = v1::task::Work::Remedy(v1::RemedyTask {
+                service: Some(service_message(&intent.key.service)),
+                location: Some(location_message(&location)),
+                intent: digest_bytes(&id.0),
+                clause: intent.key.clause.to_string(),
+                base_revision: base.as_bytes().to_vec(),
+                ref_hint: format!("refs/heads/{}", intent.key.base_branch),
+                findings: intent.findings.iter().map(|f| digest_bytes(&f.0)).collect(),
+                declarations: digest_bytes(&judged.context),
+                catalog: Vec::new(),
+                probe_set: digest_bytes(&self.app.config.probe_set),
+            });
+            if self.app.ledger.read(|s| s.terminal.contains(&key.digest)) {
+                // Made and not delivered: the sweep that made it died before it came to that.
+                self.remedied(&intent.key, base, "an earlier sweep").await?;
+                continue;
+            }
+            let planned = Planned::Remedy { intent: intent.key.clone(), base, findings: intent.findings.clone() };
+            self.app.desk.plan(key.digest, planned);
+            self.publish(key, "cascade", work).await;
+        }
+        Ok(())
+    }
+
+    /// A remedy task has ended: if it made a patch, somebody else looks at base plus patch.
+    async fn remedied(&mut self, intent: &IntentKey, base: Oid, maker: &str) -> Result<(), SweepError> {
+        let id = intent.id();
+        let made = self.app.ledger.read(|s| s.remedies.get(&id).filter(|r| r.base == base).and_then(|r| r.patch.clone()));
+        let Some((patch, _, _)) = made else { return Ok(()) };
+        let Some(location) = self.running.forges.location(&intent.service.repository) else { return Ok(()) };
+        let key = TaskKey::verification(&id, &base, &patch, &self.app.config.probe_set);
+        if self.app.ledger.read(|s| s.terminal.contains(&key.digest)) {
+            return Ok(());
+        }
+        let work = v1::task::Work::Verification(v1::VerificationTask {
+            service: Some(service_message(&intent.service)),
+            location: Some(location_message(&location)),
+            intent: digest_bytes(&id.0),
+            base_revision: base.as_bytes().to_vec(),
+            ref_hint: format!("refs/heads/{}", intent.base_branch),
+            patch: digest_bytes(&patch),
+            probe_set: digest_bytes(&self.app.config.probe_set),
+            catalog: Vec::new(),
+            made_by: maker.to_owned(),
+        });
+        self.teller.tell("changing", 0, self.tried.len(), intent.clause.to_string()).await;
+        self.app.desk.plan(key.digest, Planned::Verification { intent: intent.clone(), base, patch });
+        self.publish(key, "cascade", work).await;
+        Ok(())
+    }
+
+    /// Ends what the queue has set aside: after its last attempt a task has a terminal record too.
+    async fn bury(&mut self) -> Result<(), SweepError> {
+        let Ok(letters) = self.app.queue.dead_letters().await else { return Ok(()) };
+        for letter in letters {
+            let Some(planned) = self.app.desk.planned(&letter.key.digest) else { continue };
+            let detail = format!("{} attempts: {}", letter.attempts, letter.reason);
+            if let Planned::Probe { repository, revision } = planned {
+                let (app, probe_set) = (Arc::clone(&self.app), self.app.config.probe_set);
+                let result = Err((FailureReason::Crashed, detail));
+                let fact = Fact::Probed { key: letter.key.digest, repository, revision, probe_set, result };
+                blocking(move || Ok(app.ledger.record(vec![fact])?)).await?;
+            }
+            self.app.desk.end(letter.key.digest, (0, 0), false, String::new());
+        }
+        Ok(())
+    }
+
+    /// Opens what was made, passed its gate and was looked at by somebody else.
+    async fn deliver(&mut self, plan: &Plan) -> Result<(), SweepError> {
+        self.teller.tell("delivering", 0, plan.intents.len(), String::new()).await;
+        let (app, running, judged) = (Arc::clone(&self.app), Arc::clone(&self.running), Arc::clone(&self.judged));
+        let intents = plan.intents.clone();
+        self.summary.opened += blocking(move || deliver::open(&app, &running, &judged, &intents)).await?;
+        Ok(())
+    }
+
+    /// Writes down where every open finding stands.
+    async fn place(&mut self, plan: &Plan) -> Result<(), SweepError> {
+        let (app, judged, plan) = (Arc::clone(&self.app), Arc::clone(&self.judged), plan.clone());
+        self.summary.plan = blocking(move || {
+            let rows = app.ledger.read(|s| planning::placed(s, &judged, &plan));
+            let facts = app.ledger.read(|s| planning::news(s, &rows));
+            app.ledger.record(facts)?;
+            Ok(planning::rows(&judged, &rows))
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> Result<v1::SweepSummary, SweepError> {
+        let mut summary = std::mem::take(&mut self.summary);
+        let judged: Vec<&Judged> = self.judged.values().flatten().collect();
+        let findings: Vec<&Finding> = judged.iter().flat_map(|j| &j.assessment.findings).collect();
+        let count = |keep: &dyn Fn(&Outcome) -> bool| findings.iter().filter(|f| keep(&f.outcome)).count() as u64;
+        summary.services = judged.len() as u64;
+        summary.undeclared = judged.iter().filter(|j| !j.assessment.declared).count() as u64;
+        summary.files_total = self.app.ledger.read(|s| {
+            let of = |id| s.repositories.get(id).and_then(|r| r.probed.as_ref()).map_or(0, |(_, _, p)| p.files_total);
+            self.judged.keys().map(of).sum()
+        });
+        summary.findings = findings.len() as u64;
+        summary.satisfied = count(&|o| *o == Outcome::Satisfied);
+        summary.not_satisfied = count(&|o| *o == Outcome::NotSatisfied);
+        summary.not_applicable = count(&|o| matches!(o, Outcome::NotApplicable(_)));
+        summary.indeterminate = count(&|o| matches!(o, Outcome::Indeterminate(_)));
+        summary.waived = findings.iter().filter(|f| f.outcome == Outcome::NotSatisfied && !f.is_open()).count() as u64;
+        summary.indeterminate_by = by_reason(findings.iter().filter_map(|f| match &f.outcome {
+            Outcome::Indeterminate(reason) => Some(reason.clone()),
+            _ => None,
+        }));
+        let changing = &self.tried;
+        let (abstained, refused, gated) = self.app.ledger.read(|s| {
+            let of_sweep: Vec<_> = s.remedies.iter().filter(|(id, _)| changing.contains(id)).map(|(_, r)| r).collect();
+            let abstained: Vec<String> = of_sweep.iter().flat_map(|r| &r.abstained).map(|a| a.reason.clone()).collect();
+            let refused: Vec<String> = of_sweep.iter().flat_map(|r| &r.refused).map(|a| a.reason.clone()).collect();
+            let gated = of_sweep.iter().filter(|r| r.patch.is_some()).count() as u64;
+            (abstained, refused, gated)
+        });
+        summary.abstained = by_reason(abstained.into_iter());
+        summary.refused = by_reason(refused.into_iter());
+        summary.patches_gated = gated;
+        let (app, sweep, counts) = (Arc::clone(&self.app), self.running.sweep, counts(&summary));
+        blocking(move || Ok(app.ledger.record(vec![Fact::SweepEnded { sweep, counts }])?)).await?;
+        let elapsed = self.app.ledger.now().0.saturating_sub(self.began_ms);
+        summary.milliseconds = u64::try_from(elapsed).unwrap_or(0);
+        let message = v1::SweepProgress { stage: "done".to_owned(), done: 1, total: 1, detail: String::new(), summary: Some(summary.clone()) };
+        let _ = self.teller.0.send(message).await;
+        Ok(summary)
+    }
+}
+
+/// The key under which a task is published a second time for the same content.
+fn again(key: &Digest, sweep: &Digest) -> Digest {
+    FieldHasher::new("ligase.task.again.v1").field(key.as_bytes()).field(sweep.as_bytes()).finish()
+}
+
+fn by_reason(reasons: impl Iterator<Item = String>) -> Vec<v1::Counted> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    reasons.for_each(|r| *counts.entry(r).or_default() += 1);
+    view::counted(counts)
+}
+
+fn counts(s: &v1::SweepSummary) -> BTreeMap<String, u64> {
+    [
+        ("repositories", s.repositories),
+        ("services", s.services),
+        ("files_total", s.files_total),
+        ("files_looked_at", s.files_looked_at),
+        ("files_from_cache", s.files_from_cache),
+        ("clones", s.clones),
+        ("findings", s.findings),
+        ("satisfied", s.satisfied),
+        ("not_satisfied", s.not_satisfied),
+        ("not_applicable", s.not_applicable),
+        ("indeterminate", s.indeterminate),
+        ("waived", s.waived),
+        ("unreachable", s.unreachable.len() as u64),
+        ("opened", s.opened),
+    ]
+    .into_iter()
+    .map(|(n, c)| (n.to_owned(), c))
+    .collect()
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, SweepError> + Send + 'static) -> Result<T, SweepError> {
+    tokio::task::spawn_blocking(work).await.map_err(|panic| SweepError::Panic(panic.to_string()))?
+}
