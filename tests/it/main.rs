@@ -1,3 +1,4 @@
 //! End-to-end tests: the house's floors, the wire's freshness, and the built binary on real git repositories.
 
+mod house;
 mod wire;
