@@ -8,7 +8,7 @@ use crate::assume::assume;
 use crate::declared::{Declared, Identities};
 use crate::inspector::Inspector;
 use ligase_document::{API_VERSION, DocumentError, Placed, read_one};
-use ligase_domain::{ClauseId, Finding, MapTree, NoCache, RepoPath, Timestamp};
+use ligase_domain::{ClauseId, Finding, MapTree, NoCache, Timestamp};
 use ligase_probe::NoProgress;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -80,14 +80,14 @@ impl Expectation {
     }
 }
 
-/// An example with what came of it.
+/// One example: a small tree, and what a clause must make of one subject in it.
 #[derive(Clone, Debug)]
-pub struct ExampleResult {
+pub struct Example {
     /// The clause.
     pub clause: ClauseId,
     /// The stack.
     pub stack: String,
-    /// The example's name.
+    /// Its name.
     pub name: String,
     /// Where it stands.
     pub file: String,
@@ -95,8 +95,39 @@ pub struct ExampleResult {
     pub line: u32,
     /// What it expects.
     pub expect: Expectation,
+    /// The reason that it expects, if it says one.
+    pub reason: Option<String>,
+    /// A short identity; everything is asked for without one.
+    pub dna: Option<String>,
+    /// The subject's symbol; the only subject without one.
+    pub subject: Option<String>,
     /// Whether what decides stands in another file than the subject.
     pub cross_file: bool,
+    /// Text by path.
+    pub files: BTreeMap<String, String>,
+}
+
+impl Example {
+    /// The tree.
+    pub fn tree(&self) -> MapTree {
+        MapTree::new(self.files.iter().map(|(p, t)| (p.as_str(), t.as_str())))
+    }
+
+    /// What governs it.
+    pub fn declared(&self, inspector: &Inspector) -> Result<Declared, Vec<DocumentError>> {
+        let identities = match &self.dna {
+            None => Identities::Everything,
+            Some(text) => Identities::Assumed(Box::new(assume(text, inspector.catalog())?)),
+        };
+        Ok(Declared::working_tree("example").with(identities))
+    }
+}
+
+/// An example with what came of it.
+#[derive(Clone, Debug)]
+pub struct ExampleResult {
+    /// The example.
+    pub example: Example,
     /// What was seen instead; none when it holds.
     pub failure: Option<String>,
 }
@@ -146,9 +177,9 @@ impl ExampleReport {
     pub fn cells(&self) -> BTreeMap<(ClauseId, String), Cell> {
         let mut cells: BTreeMap<(ClauseId, String), Cell> = BTreeMap::new();
         for result in &self.results {
-            let cell = cells.entry((result.clause.clone(), result.stack.clone())).or_default();
-            let across = u32::from(result.cross_file);
-            match (&result.failure, result.expect) {
+            let cell = cells.entry((result.example.clause.clone(), result.example.stack.clone())).or_default();
+            let across = u32::from(result.example.cross_file);
+            match (&result.failure, result.example.expect) {
                 (Some(_), _) => cell.failed += 1,
                 (None, Expectation::NotSatisfied) => {
                     cell.positive += 1;
@@ -175,57 +206,60 @@ impl ExampleReport {
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
 impl Inspector {
-    /// Runs every example of the catalog, or those of one constraint.
-    pub fn run_examples(&self, constraint: Option<&str>) -> ExampleReport {
-        let mut report = ExampleReport::default();
+    /// Every example of the catalog, or those of one constraint, with what is wrong with the files themselves.
+    pub fn examples(&self, constraint: Option<&str>) -> (Vec<Example>, Vec<DocumentError>) {
+        let (mut examples, mut problems) = (Vec::new(), Vec::new());
         let files = self.files().filter(|(p, _)| p.starts_with("constraints/") && p.ends_with(".examples.yaml"));
         for (path, bytes) in files {
             match read_one::<ExamplesDocument>(path, bytes, API_VERSION, "Examples") {
                 Ok(document) if constraint.is_none_or(|c| document.metadata.constraint.value == c) => {
-                    self.run_document(path, &document, &mut report);
+                    for spec in document.spec.examples {
+                        match self.example(path, &document.metadata.constraint, spec) {
+                            Ok(example) => examples.push(example),
+                            Err(problem) => problems.push(problem),
+                        }
+                    }
                 }
                 Ok(_) => {}
-                Err(problem) => report.problems.push(problem),
+                Err(problem) => problems.push(problem),
             }
         }
-        report
+        (examples, problems)
     }
 
-    fn run_document(&self, path: &str, document: &ExamplesDocument, report: &mut ExampleReport) {
-        let constraint = &document.metadata.constraint;
-        for example in &document.spec.examples {
-            let clause = ClauseId { constraint: constraint.value.clone(), clause: example.clause.value.clone() };
-            if self.catalog().clause(&clause).is_none() {
-                let problem = format!("the catalog has no clause {clause}");
-                report.problems.push(DocumentError::at("E-EXAMPLE-CLAUSE", path, example.clause.place, problem));
-                continue;
-            }
-            report.results.push(ExampleResult {
-                stack: example.stack.clone(),
-                name: example.name.value.clone(),
-                file: path.to_owned(),
-                line: example.name.place.line,
-                expect: example.expect,
-                cross_file: example.cross_file,
-                failure: self.run_example(&clause, example).err(),
-                clause,
-            });
+    fn example(&self, path: &str, constraint: &str, spec: ExampleSpec) -> Result<Example, DocumentError> {
+        let clause = ClauseId { constraint: constraint.to_owned(), clause: spec.clause.value };
+        if self.catalog().clause(&clause).is_none() {
+            let problem = format!("the catalog has no clause {clause}");
+            return Err(DocumentError::at("E-EXAMPLE-CLAUSE", path, spec.clause.place, problem));
         }
+        Ok(Example {
+            clause,
+            stack: spec.stack,
+            name: spec.name.value,
+            file: path.to_owned(),
+            line: spec.name.place.line,
+            expect: spec.expect,
+            reason: spec.reason,
+            dna: spec.dna.map(|d| d.value),
+            subject: spec.subject,
+            cross_file: spec.cross_file,
+            files: spec.files,
+        })
     }
 
-    fn run_example(&self, clause: &ClauseId, example: &ExampleSpec) -> Result<(), String> {
-        let identities = match &example.dna {
-            None => Identities::Everything,
-            Some(text) => {
-                let dna =
-                    assume(text, self.catalog()).map_err(|e| e.iter().map(ToString::to_string).collect::<String>())?;
-                Identities::Assumed(Box::new(dna))
-            }
-        };
-        let files = example.files.iter().map(|(p, t)| (RepoPath::from(p.as_str()), t.as_bytes().to_vec()));
-        let declared = Declared::working_tree("example").with(identities);
-        let inspection = self.inspect(&MapTree(files.collect()), &declared, &NoCache, NOW, &NoProgress);
-        let of_clause: Vec<&Finding> = inspection.findings().filter(|f| f.clause == *clause).collect();
+    /// Runs every example of the catalog, or those of one constraint.
+    pub fn run_examples(&self, constraint: Option<&str>) -> ExampleReport {
+        let (examples, problems) = self.examples(constraint);
+        let run = |example: Example| ExampleResult { failure: self.run_example(&example).err(), example };
+        ExampleReport { results: examples.into_iter().map(run).collect(), problems }
+    }
+
+    fn run_example(&self, example: &Example) -> Result<(), String> {
+        let said = |errors: Vec<DocumentError>| errors.iter().map(ToString::to_string).collect::<String>();
+        let declared = example.declared(self).map_err(said)?;
+        let inspection = self.inspect(&example.tree(), &declared, &NoCache, NOW, &NoProgress);
+        let of_clause: Vec<&Finding> = inspection.findings().filter(|f| f.clause == example.clause).collect();
         let said = || {
             let each = of_clause.iter().map(|f| format!("{} {}", f.subject.symbol, outcome(f)));
             let list = each.collect::<Vec<_>>().join("; ");

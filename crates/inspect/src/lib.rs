@@ -11,11 +11,12 @@ mod declared;
 mod directory;
 mod examples;
 mod inspector;
+mod lint;
 
 pub use assume::{ASSUMED, assume, everything};
 pub use cache::MemoryCache;
 pub use compare::{Comparison, Difference, difference};
 pub use declared::{Declared, Identities};
 pub use directory::{DirectoryBounds, DirectoryTree, LeftOut};
-pub use examples::{Cell, ExampleReport, ExampleResult, Expectation};
+pub use examples::{Cell, Example, ExampleReport, ExampleResult, Expectation};
 pub use inspector::{Inspection, Inspector, ServiceInspection};

@@ -181,15 +181,8 @@ fn every_example_of_the_catalog_holds() {
     let failures: Vec<String> = report
         .failures()
         .map(|r| {
-            format!(
-                "{}:{} {} [{}] {}: {}",
-                r.file,
-                r.line,
-                r.clause,
-                r.stack,
-                r.name,
-                r.failure.clone().unwrap_or_default()
-            )
+            let (e, seen) = (&r.example, r.failure.clone().unwrap_or_default());
+            format!("{}:{} {} [{}] {}: {seen}", e.file, e.line, e.clause, e.stack, e.name)
         })
         .collect();
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), report.results.len(), failures.join("\n"));
@@ -205,10 +198,20 @@ fn an_example_that_does_not_hold_is_a_failure_and_one_of_an_unknown_clause_a_pro
     };
     let report =
         Inspector::with_files(vec![file]).unwrap_or_else(|e| panic!("{e:#?}")).run_examples(Some("authn-endpoints"));
-    let wrong = report.results.iter().find(|r| r.name == "wrong").unwrap();
+    let wrong = report.results.iter().find(|r| r.example.name == "wrong").unwrap();
     assert!(wrong.failure.as_ref().unwrap().starts_with("0 findings of the subject"), "{wrong:?}");
     assert_eq!(report.problems[0].code, "E-EXAMPLE-CLAUSE");
     let cells = report.cells();
     let cell = cells.iter().find(|((_, stack), _)| stack == "s").unwrap().1;
     assert!(!cell.is_real() && cell.failed == 1);
+}
+
+#[test]
+fn the_shipped_catalog_is_clean_and_what_is_wrong_beside_it_is_named() {
+    assert_eq!(inspector().lint(), []);
+    let file = |path: &'static str| ligase_catalog::CatalogFile { path: path.into(), bytes: b"x: 1".as_slice().into() };
+    let files = vec![file("remedies/authn-endpoints/guardd.python.yaml"), file("vocabluary/x.yaml")];
+    let problems = Inspector::with_files(files).unwrap_or_else(|e| panic!("{e:#?}")).lint();
+    let codes: Vec<(&str, &str)> = problems.iter().map(|p| (p.code.as_str(), p.nearest.as_str())).collect();
+    assert_eq!(codes, [("E-CATALOG-REMEDY", "authn-endpoints/guarded"), ("E-CATALOG-FOLDER", "vocabulary")]);
 }

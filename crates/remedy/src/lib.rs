@@ -2,6 +2,7 @@
 
 mod diff;
 mod edit;
+mod effect;
 mod expression;
 mod format;
 mod gate;

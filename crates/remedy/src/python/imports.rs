@@ -100,7 +100,7 @@ impl<'a> Imports<'a> {
     /// The edits after which every one of these symbols has its local name.
     pub fn ensure(&self, wanted: &BTreeSet<Import>) -> Result<Vec<TextEdit>, Refusal> {
         let (mut edits, mut added) = (Vec::new(), BTreeMap::<usize, Vec<&str>>::new());
-        let mut fresh = BTreeMap::<String, Vec<&str>>::new();
+        let mut fresh = BTreeMap::<String, (bool, Vec<&str>)>::new();
         for import in wanted {
             self.local_name(import)?;
             if self.present(import).is_some() {
@@ -109,14 +109,18 @@ impl<'a> Imports<'a> {
             let same = |s: &Statement| !s.star && !s.names.is_empty() && self.means(s, import);
             match self.statements.iter().position(same) {
                 Some(at) => added.entry(at).or_default().push(&import.name),
-                None => fresh.entry(self.module_text(import)?).or_default().push(&import.name),
+                None => {
+                    let (local, names) = fresh.entry(self.module_text(import)?).or_default();
+                    *local |= import.file.is_some();
+                    names.push(&import.name);
+                }
             }
         }
         for (at, names) in added {
             edits.extend(self.add_names(&self.statements[at], &names));
         }
-        for (module, names) in fresh {
-            edits.push(self.new_statement(&module, &names));
+        for (module, (local, names)) in fresh {
+            edits.push(self.new_statement(&module, &names, local));
         }
         Ok(edits)
     }
@@ -234,7 +238,7 @@ impl<'a> Imports<'a> {
         let keys: Vec<&str> = statement.names.iter().map(|n| n.name.as_str()).collect();
         let sorted_by = [str::to_owned as fn(&str) -> String, str::to_lowercase]
             .into_iter()
-            .find(|key| keys.len() > 1 && keys.windows(2).all(|w| key(w[0]) <= key(w[1])));
+            .find(|key| keys.windows(2).all(|w| key(w[0]) <= key(w[1])));
         let one_a_line = statement.names.iter().all(|n| python.indent_of(n.start).is_some());
         let mut before = BTreeMap::<usize, Vec<&str>>::new();
         let mut behind = Vec::new();
@@ -280,7 +284,7 @@ impl<'a> Imports<'a> {
         edits
     }
 
-    fn new_statement(&self, module: &str, names: &[&str]) -> TextEdit {
+    fn new_statement(&self, module: &str, names: &[&str], local: bool) -> TextEdit {
         let mut names = names.to_vec();
         names.sort_unstable();
         let text = format!("from {module} import {}", names.join(", "));
@@ -304,10 +308,12 @@ impl<'a> Imports<'a> {
         let last = group.last().expect("a group has a statement");
         let at = after_line(self.source, last.end);
         let line_end = self.source.line_end_at(last.end).as_str();
+        // The repository's own modules stand apart from other people's.
+        let apart = if local && !is_own { line_end } else { "" };
         if at == self.source.as_str().len() && !self.source.as_str().ends_with('\n') {
-            TextEdit::insert(at, format!("{line_end}{text}"))
+            TextEdit::insert(at, format!("{apart}{line_end}{text}"))
         } else {
-            TextEdit::insert(at, format!("{text}{line_end}"))
+            TextEdit::insert(at, format!("{apart}{text}{line_end}"))
         }
     }
 
@@ -495,7 +501,7 @@ mod tests {
                 user(),
                 "from fastapi import APIRouter\n\nfrom ..models import A\nfrom ..security import current_user\n\nx = 1\n",
             ),
-            ("import os\nx = 1\n", user(), "import os\nfrom app.security import current_user\nx = 1\n"),
+            ("import os\nx = 1\n", user(), "import os\n\nfrom app.security import current_user\nx = 1\n"),
             ("x = 1\n", user(), "from app.security import current_user\n\nx = 1\n"),
             (
                 "#!/usr/bin/env python\n\"\"\"Doc.\"\"\"\nfrom __future__ import annotations\n\nx = 1\n",
@@ -505,7 +511,7 @@ mod tests {
             (
                 "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from app.security import current_user\n",
                 user(),
-                "from typing import TYPE_CHECKING\nfrom app.security import current_user\n\nif TYPE_CHECKING:\n    from app.security import current_user\n",
+                "from typing import TYPE_CHECKING\n\nfrom app.security import current_user\n\nif TYPE_CHECKING:\n    from app.security import current_user\n",
             ),
         ] {
             for (before, after) in variants(before).into_iter().zip(variants(after)) {

@@ -5,7 +5,7 @@
 //! as a whole) is refused with what was seen, since dropping it would lose more than the value.
 
 use super::call::{Brackets, Item, bytes_of, call_in};
-use super::scan::{Kind, Python, interpolation_stop};
+use super::scan::{Kind, Python, Token, interpolation_stop};
 use crate::edit::TextEdit;
 use crate::source::{Refusal, SourceText};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,8 @@ const KEPT: [&str; 10] =
 #[derive(Default)]
 struct Dropped {
     edits: Vec<TextEdit>,
+    /// How many interpolations go from each f-string, by where it begins.
+    texts: BTreeMap<usize, (Token, usize)>,
     items: BTreeMap<usize, (Brackets, BTreeSet<usize>)>,
 }
 
@@ -46,6 +48,9 @@ pub fn drop_values(
         drop_one(&python, &brackets, value, instead, &mut dropped)?;
     }
     let mut edits = dropped.edits;
+    for (token, gone) in dropped.texts.values() {
+        edits.extend(plain_again(&python, token, *gone));
+    }
     for (brackets, items) in dropped.items.values() {
         edits.extend(remove_items(&python, source, brackets, items));
     }
@@ -71,8 +76,9 @@ fn drop_one(
     if item.keyword.is_some_and(|k| python.of(k) == "extra") {
         return drop_entry(python, item, value, dropped);
     }
-    if let Some(edit) = redact_interpolation(python, item, value, instead) {
+    if let Some((token, edit)) = redact_interpolation(python, item, value, instead) {
         dropped.edits.push(edit);
+        dropped.texts.entry(token.start).or_insert((token, 0)).1 += 1;
         return Ok(());
     }
     if let Some(keyword) = item.keyword {
@@ -101,7 +107,12 @@ fn drop_one(
 }
 
 /// An interpolation of an f-string that is the value and nothing else: `{value}`, `{value!r:>10}`, `{value=}`.
-fn redact_interpolation(python: &Python<'_>, item: &Item, value: &Range<usize>, instead: &str) -> Option<TextEdit> {
+fn redact_interpolation(
+    python: &Python<'_>,
+    item: &Item,
+    value: &Range<usize>,
+    instead: &str,
+) -> Option<(Token, TextEdit)> {
     let token = item
         .tokens
         .clone()
@@ -121,7 +132,27 @@ fn redact_interpolation(python: &Python<'_>, item: &Item, value: &Range<usize>, 
         || rest.starts_with('=') && !rest.starts_with("==");
     let before = python.text[token.start..].find(['"', '\'']).map(|n| token.start + n)?;
     let formatted = python.text[token.start..before].bytes().any(|b| b | 0x20 == b'f');
-    (whole && formatted).then(|| TextEdit::replace(open..stop, instead))
+    (whole && formatted).then(|| (token, TextEdit::replace(open..stop, instead)))
+}
+
+/// Takes the `f` of an f-string away whose interpolations all go, where nothing else of it means anything.
+fn plain_again(python: &Python<'_>, token: &Token, gone: usize) -> Option<TextEdit> {
+    let text = &python.text[token.start..token.end];
+    let (bytes, mut at, mut there) = (text.as_bytes(), 0, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'{' if bytes.get(at + 1) == Some(&b'{') => return None,
+            b'{' => {
+                at = interpolation_stop(bytes, at, 8)?;
+                there += 1;
+            }
+            b'}' => return None,
+            _ => at += 1,
+        }
+    }
+    let prefix = text.find(['"', '\''])?;
+    let f = text[..prefix].find(['f', 'F'])?;
+    (there == gone).then(|| TextEdit::remove(token.start + f..token.start + f + 1))
 }
 
 /// A key of a mapping literal behind `extra=`.
@@ -267,8 +298,10 @@ mod tests {
             ("log.info('d', extra={'a': p.ssn, 'b': p.ssn}, ssn=p.ssn)\n", "log.info('d', extra={})\n"),
             ("log.log(lvl, 'd %s', p.ssn)\n", "log.log(lvl, 'd [redacted]')\n"),
             ("log.info(f'd {p.ssn} {u}')\n", "log.info(f'd [redacted] {u}')\n"),
-            ("log.info(f'd {p.ssn!r:>10}')\n", "log.info(f'd [redacted]')\n"),
-            ("log.info(f'd { p.ssn = }')\n", "log.info(f'd [redacted]')\n"),
+            ("log.info(f'd {p.ssn!r:>10}')\n", "log.info('d [redacted]')\n"),
+            ("log.info(f'd { p.ssn = }')\n", "log.info('d [redacted]')\n"),
+            ("log.info(rf'd {p.ssn} {{x}}')\n", "log.info(rf'd [redacted] {{x}}')\n"),
+            ("log.info(rf'd {p.ssn} {p.ssn}')\n", "log.info(r'd [redacted] [redacted]')\n"),
             ("log.info('d', ssn=p.ssn, u=u)\n", "log.info('d', u=u)\n"),
             ("log.info('d', u=u, ssn=p.ssn)\n", "log.info('d', u=u)\n"),
             ("log.info('d', extra={'u': u, 'ssn': p.ssn})\n", "log.info('d', extra={'u': u})\n"),
