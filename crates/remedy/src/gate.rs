@@ -186,6 +186,9 @@ impl<'a> Gate<'a> {
         if !sorted || self.files.is_empty() {
             return GateVerdict::Refused("changed files are not sorted, or there are none".to_owned());
         }
+        if self.input.patch.base_revision != self.input.declared.revision {
+            return GateVerdict::Refused("it was made against another revision".to_owned());
+        }
         let mut diff = String::new();
         for (file, change) in self.files.iter().zip(&self.input.patch.changes) {
             let Some(entry) = &file.entry else {

@@ -1,4 +1,8 @@
 //! The hands: a finding and a tree in, a patch out; and the gate that every patch must pass.
+//!
+//! Remedies are data (`format.rs`); what they do to text is in Rust, byte-exact, and refuses what it cannot read for certain
+//! (`source.rs`, `python/`, `hcl.rs`). This room writes to no tree, starts nothing and trusts no patch, its own included.
+//! Read `propose.rs` first, then `gate.rs`, `verbs.rs`.
 
 mod diff;
 mod edit;

@@ -94,6 +94,7 @@ fn what_does_not_apply_is_refused() {
     t.refuses(
         GateCheck::Applies,
         &[
+            with("another revision", &|p| p.base_revision = Oid::Sha1([7; 20])),
             with("another base", &|p| p.changes[0].base = Oid::Sha256([7; 32])),
             with("a file that is not there", &|p| p.changes[0].path = "app/other.py".into()),
             with("a diff that says something else", &|p| p.diff = p.diff.replace("current_user", "anybody")),
