@@ -92,10 +92,10 @@ pub struct Check {
 #[derive(Clone, Debug, Args)]
 pub struct Standing {
     /// The organisation's policy [default: the one of the last sweep into the state folder]
-    #[arg(long, env = "LIGASE_ORG", value_name = "FILE")]
+    #[arg(long, env = "LIGASE_ORG", value_name = "FILE", global = true)]
     pub org: Option<PathBuf>,
     /// The folder that holds evidence and state
-    #[arg(long, env = "LIGASE_STATE", value_name = "DIR", default_value = ".ligase")]
+    #[arg(long, env = "LIGASE_STATE", value_name = "DIR", default_value = ".ligase", global = true)]
     pub state: PathBuf,
 }
 

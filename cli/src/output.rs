@@ -41,7 +41,9 @@ pub fn table(header: &[&str], rows: Vec<Vec<String>>) {
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     let width = terminal_width();
     table.set_width(width);
-    table.set_header(header.iter().map(|h| Cell::new(h)));
+    if header.iter().any(|h| !h.is_empty()) {
+        table.set_header(header.iter().map(|h| Cell::new(styled(style::DIM, h))));
+    }
     for row in rows {
         table.add_row(row);
     }

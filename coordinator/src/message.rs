@@ -74,7 +74,7 @@ fn title(intent: &IntentKey, findings: &[&Finding]) -> String {
 /// Why it may not be opened as ready: its effect reaches beyond the text, or nobody has run the repository's own tests.
 fn draft(patch: &Patch, report: &GateReport) -> Option<String> {
     if !patch.effect.class.may_be_ready() {
-        return Some(format!("applying it {}: {}", beyond(patch.effect.class), patch.effect.note));
+        return Some(format!("applying it {}", beyond(patch.effect.class)));
     }
     report.checks.iter().find_map(|c| match &c.verdict {
         GateVerdict::Unverified(reason) => Some(format!("{} is unverified ({reason})", c.check.name())),

@@ -149,7 +149,8 @@ impl Run<'_> {
         if !self.tell.0 {
             return;
         }
-        if let Some(c) = answer.changesets.iter().filter(|c| c.state == "open").min_by_key(|c| c.diff.len()) {
+        let ready = |c: &&ChangesetRow| c.state == "open" && matches!(c.effect.as_str(), "in-place" | "behaviour");
+        if let Some(c) = answer.changesets.iter().filter(ready).min_by_key(|c| c.diff.len()) {
             self.tell.step("One of the pull requests", "");
             changesets::show(c);
         }

@@ -29,6 +29,9 @@ pub enum OwnerFact {
 /// A class that was recognised less surely than this (per mille) is no drift yet.
 const SURE: i64 = 800;
 
+/// The data class of what lets its holder act as somebody.
+const CREDENTIAL: &str = "credential";
+
 /// The version of this judgement; counts up whenever it would judge otherwise.
 const VERSION: u32 = 1;
 
@@ -70,7 +73,8 @@ fn undeclared_classes<'a>(catalog: &Catalog, dna: &Dna, own: &[&'a Observation])
     for field in own.iter().filter(|o| o.kind == "data-field") {
         let sure = field.attributes.get("confidence").and_then(ligase_domain::Value::as_int).is_some_and(|n| n >= SURE);
         match field.text("class") {
-            Some(class) if sure && !dna.declares(class) && catalog.data_classes().iter().any(|c| c == class) => {
+            // A credential is how a service keeps data, not data that it keeps for somebody: nobody declares it.
+            Some(class) if class != CREDENTIAL && sure && !dna.declares(class) && catalog.data_classes().iter().any(|c| c == class) => {
                 by_class.entry(class).or_default().push(field);
             }
             _ => {}

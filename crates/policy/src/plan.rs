@@ -196,6 +196,10 @@ fn standing<'a>(input: &PlanInput<'_>, group: &Group<'a>, plan: &mut Plan) -> Ve
             ChangesetState::Held(_) | ChangesetState::Open | ChangesetState::Merged(_) => {
                 let (inside, outside): (Vec<_>, Vec<_>) = left.into_iter().partition(names);
                 plan.in_changesets.extend(inside.iter().map(|f| (f.id, group.id)));
+                // What a remedy has said about a finding is said, whatever else is under way for its intent.
+                let (known, outside): (Vec<_>, Vec<_>) =
+                    outside.into_iter().partition(|f| input.abstentions.contains_key(&f.id));
+                plan.abstained.extend(known.iter().map(|f| (f.id, input.abstentions[&f.id].clone())));
                 plan.wait(&outside, "changeset-under-way", None);
                 return vec![];
             }
