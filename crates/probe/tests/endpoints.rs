@@ -236,6 +236,43 @@ const SINGLE: &[(&str, &str, &[&str])] = &[
         &["GET /x [authentication app.security.current_user (dependency)] resolved"],
     ),
     (
+        "a view inherits what its bases depend on",
+        "from fastapi import FastAPI, APIRouter, Depends\nfrom fastapi_utils.cbv import cbv\nfrom app.security import current_user, User\nr = APIRouter()\n\
+         class Base:\n    user: User = Depends(current_user)\n@cbv(r)\nclass Items(Base):\n    @r.get('/x')\n    def x(self): ...\napp = FastAPI()\napp.include_router(r)\n",
+        &["GET /x [authentication app.security.current_user (dependency)] resolved"],
+    ),
+    (
+        "a router class of the repository brings its dependencies",
+        "from fastapi import FastAPI, APIRouter, Depends\nfrom app.security import current_user\n\
+         class UserRouter(APIRouter):\n    def __init__(self, prefix='', **kw):\n        super().__init__(prefix=prefix, dependencies=[Depends(current_user)], **kw)\n\
+         r = UserRouter(prefix='/r')\n@r.get('/x')\ndef x(): ...\napp = FastAPI()\napp.include_router(r)\n",
+        &["GET /r/x [authentication app.security.current_user (router)] resolved"],
+    ),
+    (
+        "a check that hands the request to what is not known is unknown",
+        "from fastapi import FastAPI, Depends, Request\nclass Permissions:\n    def __init__(self, classes):\n        self.classes = classes\n    def __call__(self, request: Request):\n\
+         \n        for permission in self.classes:\n            permission(request=request)\n\
+         app = FastAPI()\n@app.get('/x', dependencies=[Depends(Permissions([A]))])\ndef x(): ...\n",
+        &["GET /x [unknown app.main.Permissions (decorator)] resolved"],
+    ),
+    (
+        "who may be nobody is optional, however a choice is made",
+        "from fastapi import FastAPI, Depends, HTTPException\nfrom app.security import current_user, maybe_user\n\
+         def user(required=True):\n    return current_user if required else maybe_user\napp = FastAPI()\n\
+         @app.get('/a')\ndef a(u=Depends(user())): ...\n@app.get('/b')\ndef b(u=Depends(user(required=False))): ...\n@app.get('/c')\ndef c(u=Depends(user(required=flag))): ...\n",
+        &[
+            "GET /a [authentication app.main.user (dependency)] resolved",
+            "GET /b [authentication? app.main.user (dependency)] resolved",
+            "GET /c [unknown app.main.user (dependency)] resolved",
+        ],
+    ),
+    (
+        "a refusal that is about no caller guards nothing",
+        "from fastapi import FastAPI, Depends, HTTPException\ndef unlocked(id: int):\n    if locked(id):\n        raise HTTPException(403)\n\
+         app = FastAPI()\n@app.get('/x/{id}')\ndef x(l=Depends(unlocked)): ...\n",
+        &["GET /x/{id} [unknown app.main.unlocked (dependency)] resolved"],
+    ),
+    (
         "comments suppress nothing",
         "from fastapi import FastAPI\napp = FastAPI()\n# ast-grep-ignore\n@app.get('/x')  # noqa\ndef f(): ...  # ligase: ignore\n",
         &["GET /x [] resolved"],

@@ -65,15 +65,20 @@ fn class(index: &Index<'_>, definition: &Definition<'_>, members: &[&Binding<'_>
         let mut own = Needs::default();
         own.take(index, member.annotation, member.right);
         needs.dependencies.extend(own.dependencies);
+        needs.aliases.extend(own.aliases);
     }
     let decorators: Vec<String> =
         definition.decorators.iter().filter_map(|d| d.named_child(0).and_then(|n| index.source.dotted(n))).collect();
+    needs.aliases.sort();
+    needs.aliases.dedup();
+    needs.aliases.truncate(24);
     let attributes = Attributes::default()
         .with("name", definition.qualified.as_str())
         .some("bases", texts(bases))
         .some("decorators", texts(decorators))
         .some("table", table)
         .some("own_text", own_text)
+        .some("aliases", texts(needs.aliases))
         .some("deps", needs.dependencies);
     out.fact("py-class", definition.node, attributes, &[("definition", definition.whole)]);
 }

@@ -168,7 +168,8 @@ impl<'t> Flow<'_, 't> {
     }
 
     pub(super) fn opaque(&mut self, text: &str) {
-        let text: String = super::syntax::cut(text).chars().take(80).collect();
+        let folded: Vec<&str> = text.split_whitespace().take(24).collect();
+        let text: String = folded.join(" ").chars().take(80).collect();
         if self.out.opaque.len() < 8 && !self.out.opaque.contains(&text) {
             self.out.opaque.push(text);
         }

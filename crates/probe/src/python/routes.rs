@@ -162,6 +162,7 @@ fn called<'t>(index: &Index<'t>, call: Node<'t>, scope: Option<usize>, routers: 
             return;
         }
         match method {
+            "__init__" if receiver == "super()" => return made_by_base(index, call, scope, out),
             "include_router" | "mount" => return included(index, call, method, &receiver, scope, out),
             "add_middleware" => {
                 let class = arguments.get_or_at("middleware_class", 0).and_then(|n| index.source.dotted(n));
@@ -188,6 +189,27 @@ fn called<'t>(index: &Index<'t>, call: Node<'t>, scope: Option<usize>, routers: 
         return out.fact("py-middleware", call, attributes, &[]);
     }
     passed(index, call, scope_name, routers, out);
+}
+
+/// What a router class of the repository hands to the class that it is made from.
+fn made_by_base<'t>(index: &Index<'t>, call: Node<'t>, scope: Option<usize>, out: &mut Emit<'_>) {
+    let (Some(class), Some(function)) = (index.class_of(scope), index.function_of(scope)) else { return };
+    let arguments = index.source.arguments(call);
+    let (deps, mut names, opaque) = dependency_list(index, arguments.get("dependencies"));
+    // What the caller hands in stands at the caller.
+    names.retain(|n| !index.parameters(function).iter().any(|p| p.name == n));
+    let prefix = arguments.get("prefix").filter(|p| index.source.string(*p).is_some());
+    if deps.is_empty() && names.is_empty() && !opaque && prefix.is_none() {
+        return;
+    }
+    let attributes = Attributes::default()
+        .with("class", index.definitions[class].qualified.as_str())
+        .with("scope", index.scope_name(scope))
+        .some("prefix", prefix.map(|p| parts(index, p)).unwrap_or_default())
+        .some("deps", deps)
+        .some("dep_lists", texts(names))
+        .some("deps_opaque", opaque);
+    out.fact("py-super", call, attributes, &[]);
 }
 
 /// A call that hands an application or a router on: `register(app)`.

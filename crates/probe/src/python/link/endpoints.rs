@@ -39,7 +39,7 @@ pub(super) fn emit(world: &World<'_, '_>, out: &mut Out<'_, '_, '_>) {
                 }
                 Router::Foreign(stack) => unmodelled(world, file, route, &stack, out),
                 // A decorator of something else; a path that begins with a slash makes it look like a route.
-                Router::Unresolved(_) if starts_with_slash(route) => {
+                Router::Unresolved(_) if starts_with_slash(world, file, route) => {
                     unmodelled(world, file, route, "route of an unknown router", out)
                 }
                 Router::Unresolved(_) => {}
@@ -50,9 +50,8 @@ pub(super) fn emit(world: &World<'_, '_>, out: &mut Out<'_, '_, '_>) {
     candidates(world, &guards, &used, &handlers, out);
 }
 
-fn starts_with_slash(route: &Seen) -> bool {
-    let first = route.list("path").first().and_then(Value::as_map);
-    first.is_some_and(|p| p.str("text").starts_with('/') || p.has("name"))
+fn starts_with_slash(world: &World<'_, '_>, file: usize, route: &Seen) -> bool {
+    world.text(file, route.str("scope"), route.list("path"), 0).0.starts_with('/')
 }
 
 fn unmodelled(world: &World<'_, '_>, file: usize, seen: &Seen, looks_like: &str, out: &mut Out<'_, '_, '_>) {
@@ -165,13 +164,10 @@ impl<'f> Reading<'_, '_, '_, 'f> {
         (guards, files, reason)
     }
 
-    /// A class-based view's attributes guard each of its methods.
+    /// A class-based view's attributes guard each of its methods, also those that it inherits.
     fn class_dependencies(&self) -> Verdict {
         let class = self.route.str("class");
-        match self.world.files[self.file].classes.get(class) {
-            Some(seen) if seen.has("deps") => self.guards.of_facts(self.file, class, &seen.attributes),
-            _ => Verdict::default(),
-        }
+        if class.is_empty() { Verdict::default() } else { self.guards.view(self.file, class) }
     }
 
     /// Guards that probes which are data put on this definition.

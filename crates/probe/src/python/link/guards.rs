@@ -18,6 +18,14 @@ const MAX_CALL_DEPTH: u8 = 3;
 /// Guards that one dependency brings.
 const MAX_INNER: usize = 16;
 
+/// Bases that bring no dependencies.
+const PLAIN_BASES: &[&str] = &["ABC", "ABCMeta", "Generic", "Protocol", "object"];
+/// Functions of the language itself; what they are handed stays where it is.
+const BUILTINS: &[&str] = &[
+    "str", "int", "bool", "len", "print", "repr", "isinstance", "getattr", "hasattr", "setattr", "type", "dict", "list", "set", "tuple",
+    "super", "bytes", "next", "iter", "id", "vars", "any", "all", "max", "min", "sorted", "format",
+];
+
 /// What a guard does.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Kind {
@@ -362,7 +370,7 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
                     let dotted = plain(&dotted);
                     if self.world.vocabulary.guards.verifiers.contains(&dotted) {
                         out.verifies = true;
-                    } else if hands_on && dotted.contains('.') && !dotted.starts_with("logging") {
+                    } else if hands_on && !BUILTINS.contains(&dotted.as_str()) && !dotted.starts_with("logging") {
                         out.hands_to_unknown = true;
                     }
                 }
@@ -487,6 +495,45 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
             .functions
             .iter()
             .any(|(n, f)| n.starts_with(&prefix) && (f.has("refuses") || f.flag("credential") || f.has("passes")))
+    }
+
+    /// A route class of the repository sees each request: one that refuses or reads a credential is not recognised.
+    pub(super) fn route_class(&self, file: usize, name: &str) -> Verdict {
+        let target = self.world.resolve(file, MODULE, name);
+        let quiet = match &target {
+            Target::Class(f, c) => {
+                let (own, _) = self.world.class_chain(*f, c);
+                let refuses = |s: &Seen| s.has("refuses") || s.flag("credential");
+                let inside = |(f, c): &(usize, String)| {
+                    let prefix = format!("{c}.");
+                    self.world.files[*f].functions.iter().any(|(n, s)| n.starts_with(&prefix) && refuses(s))
+                };
+                !own.iter().any(inside)
+            }
+            _ => false,
+        };
+        Verdict::one(self.world.symbol(&target), if quiet { Kind::Other } else { Kind::Unknown }, false)
+    }
+
+    /// What a class-based view's attributes and its construction depend on, with those that it inherits.
+    pub(super) fn view(&self, file: usize, class: &str) -> Verdict {
+        let (own, outside) = self.world.class_chain(file, class);
+        let mut all = Verdict::default();
+        for (f, c) in &own {
+            let facts = &self.world.files[*f];
+            if let Some(seen) = facts.classes.get(c.as_str()) {
+                merge(&mut all, self.needs(*f, c, &seen.attributes, MAX_DEPTH));
+            }
+            let init = format!("{c}.__init__");
+            if let Some(seen) = facts.functions.get(init.as_str()) {
+                merge(&mut all, self.needs(*f, &init, &seen.attributes, MAX_DEPTH));
+            }
+            all.files.insert(*f);
+        }
+        for base in outside.iter().filter(|b| !PLAIN_BASES.contains(&last(b))) {
+            merge(&mut all, Verdict::one(base.clone(), Kind::Unknown, false));
+        }
+        all
     }
 
     /// What a middleware guards, and whether it sees only HTTP.

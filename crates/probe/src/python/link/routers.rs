@@ -45,6 +45,8 @@ struct Node<'f> {
     seen: &'f Seen,
     file: usize,
     is_app: bool,
+    /// The router classes of the repository that it is made from.
+    classes: Vec<(usize, String)>,
 }
 
 /// Where a guard hangs.
@@ -113,7 +115,11 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
                 let callee = self.world.follow(self.world.resolve(file, seen.str("scope"), seen.str("callee")));
                 if let Some(is_app) = self.is_router_class(&callee) {
                     let key = (file, seen.str("scope").to_owned(), seen.str("name").to_owned());
-                    self.nodes.insert(key, Node { seen, file, is_app });
+                    let classes = match &callee {
+                        Target::Class(f, c) | Target::Instance(f, c) => self.world.class_chain(*f, c).0,
+                        _ => Vec::new(),
+                    };
+                    self.nodes.insert(key, Node { seen, file, is_app, classes });
                 }
             }
         }
@@ -393,6 +399,7 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
             let from = if node.is_app { "app" } else { "router" };
             self.hang(node.file, &key.1, node.seen, from, way);
         }
+        self.pass_classes(node, mounted, way);
         if node.seen.flag("splat") && way.reason.is_empty() {
             way.reason = "dependencies-not-a-list";
         }
@@ -400,6 +407,22 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
             let (verdict, base_http) = self.guards.middleware(*file, scope, symbol);
             way.files.extend(&verdict.files);
             push(&mut way.guards, verdict, "middleware", *http || base_http);
+        }
+    }
+
+    /// What the router's own classes add, and what a route class of the repository does to each request.
+    fn pass_classes(&self, node: &Node<'f>, mounted: bool, way: &mut Way) {
+        for (file, class) in &node.classes {
+            for seen in self.world.files[*file].seen("py-super").filter(|s| s.str("class") == class) {
+                self.put_prefix(*file, seen.str("scope"), seen, way);
+                if !mounted {
+                    self.hang(*file, seen.str("scope"), seen, "router", way);
+                }
+            }
+        }
+        let route_class = node.seen.texts("options").find_map(|o| o.strip_prefix("route_class="));
+        if let Some(name) = route_class {
+            push(&mut way.guards, self.guards.route_class(node.file, name), "router", false);
         }
     }
 

@@ -48,6 +48,8 @@ const STANDARD: &[&str] = &[
     "uuid",
     "warnings",
 ];
+/// Classes of one chain of inheritance.
+const MAX_CLASSES: usize = 32;
 /// Bases of a class that are followed.
 const MAX_BASES: usize = 4;
 /// The scope of a module's own names.
@@ -570,20 +572,27 @@ impl<'v, 'f> World<'v, 'f> {
 
     /// The outside bases that a class leads to, through classes of the repository.
     pub(super) fn outside_bases(&self, file: usize, class: &str) -> Vec<String> {
-        let (mut out, mut open, mut known) = (Vec::new(), vec![(file, class.to_owned())], HashSet::new());
+        self.class_chain(file, class).1
+    }
+
+    /// A class with the classes of the repository that it inherits from, itself first, and the outside bases that they
+    /// lead to; a base that is not found is "?".
+    pub(super) fn class_chain(&self, file: usize, class: &str) -> (Vec<(usize, String)>, Vec<String>) {
+        let (mut own, mut outside, mut open, mut known) = (Vec::new(), Vec::new(), vec![(file, class.to_owned())], HashSet::new());
         while let Some((file, class)) = open.pop() {
-            if known.len() > 32 || !known.insert((file, class.clone())) {
+            if known.len() > MAX_CLASSES || !known.insert((file, class.clone())) {
                 continue;
             }
             for base in self.bases(file, &class) {
                 match self.follow(self.resolve(file, MODULE, base)) {
                     Target::Class(f, c) | Target::Instance(f, c) => open.push((f, c)),
-                    Target::External(dotted) => out.push(dotted),
-                    _ => {}
+                    Target::External(dotted) => outside.push(dotted),
+                    _ => outside.push("?".to_owned()),
                 }
             }
+            own.push((file, class));
         }
-        out
+        (own, outside)
     }
 
     /// A text from its parts; a name that cannot be resolved becomes `{name}` and makes the text not constant.
