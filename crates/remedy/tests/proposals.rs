@@ -324,7 +324,7 @@ fn a_redactor_of_the_same_file_is_used_as_it_is_there() {
         .replace(
             "    return rows()",
             "    for row in rows():\n        logger.debug(\"row %s\", _redact(row.diagnosis))\n    return rows()",
-        )
+        );
     let repo = Repo::clinic_with(&[("app/routers/patients.py", &text)]);
     let patched = repo.patched(LOG_CALL, "delete_patient: logger.info", "app/routers/patients.py");
     assert_eq!(patched, text.replace("patient_id, patient.diagnosis)", "patient_id, _redact(patient.diagnosis))"));
