@@ -148,7 +148,10 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, patc
     let (ordinal, expected) = app.ledger.read(|s| {
         let list = s.changesets.get(&key.id());
         let last = list.and_then(|l| l.last());
-        (list.map_or(0, |l| u32::try_from(l.len()).unwrap_or(u32::MAX)) + 1, last.and_then(|f| f.changeset.pushed_head))
+        // One that the forge has refused was never a pull request: it is tried again under its own number.
+        let refused = last.is_some_and(|f| f.changeset.number.is_none());
+        let count = list.map_or(0, |l| u32::try_from(l.len()).unwrap_or(u32::MAX));
+        (count + u32::from(!refused), last.and_then(|f| f.changeset.pushed_head))
     });
     let opening = Opening { intent: key, patch: &patch, message: &message, expected_head: expected, at: running.now };
     let changeset = |state, number, head: Option<Oid>| Changeset {

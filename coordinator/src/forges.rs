@@ -151,6 +151,11 @@ impl Forges {
         }
     }
 
+    /// Whether pull requests can be opened there.
+    pub fn can_publish(&self, repository: &RepositoryId) -> bool {
+        self.forge(repository).is_ok_and(|f| f.capabilities().publish)
+    }
+
     /// The head of the default branch.
     pub fn head(&self, repository: &RepositoryId) -> Result<Oid, ForgeRefusal> {
         Ok(self.forge(repository)?.head(repository)?.1)

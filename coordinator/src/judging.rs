@@ -13,13 +13,17 @@ use ligase_proto::convert::digest_bytes;
 use ligase_proto::v1;
 use ligase_record::ObservationSet;
 use prost::Message as _;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A service that was judged, with what planning and remedying need.
 #[derive(Clone, Debug)]
 pub struct Judged {
     /// The judgement.
-    pub assessment: Assessment,
+    pub assessment: Arc<Assessment>,
+    /// Whether it was judged now, or stands as it was judged before.
+    pub anew: bool,
     /// What was wanted.
     pub desired: DesiredState,
     /// Who owns it, if anybody is known.
@@ -32,7 +36,29 @@ pub struct Judged {
     pub context: Digest,
 }
 
-/// What was looked at, decoded.
+/// What was looked at, decoded when it is first needed: a service that stands as it was judged last needs none of it.
+struct Look<'a> {
+    app: &'a App,
+    root: Digest,
+    observations: Digest,
+    seen: OnceCell<Seen>,
+}
+
+impl<'a> Look<'a> {
+    fn new(app: &'a App, root: Digest, observations: Digest) -> Self {
+        Self { app, root, observations, seen: OnceCell::new() }
+    }
+
+    fn seen(&self) -> Result<&Seen, LedgerError> {
+        if let Some(seen) = self.seen.get() {
+            return Ok(seen);
+        }
+        let seen = read_seen(self.app, &self.root, &self.observations)?;
+        Ok(self.seen.get_or_init(|| seen))
+    }
+}
+
+/// What was looked at.
 struct Seen {
     set: ObservationSet,
     observations: Vec<Observation>,
@@ -56,7 +82,7 @@ struct Facts {
     owners: BTreeMap<String, (OwnerFact, Option<String>)>,
 }
 
-fn gather(app: &App, running: &Running, repository: &RepositoryId, revision: &Oid, result: &ProbedResult, paths: &[RepoPath]) -> Result<Facts, LedgerError> {
+fn gather(app: &App, running: &Running, repository: &RepositoryId, revision: &Oid, result: &ProbedResult, look: &Look<'_>) -> Result<Facts, LedgerError> {
     let mut files = Vec::with_capacity(result.declarations.len());
     for declaration in &result.declarations {
         let bytes = match &declaration.bytes {
@@ -65,7 +91,8 @@ fn gather(app: &App, running: &Running, repository: &RepositoryId, revision: &Oi
         };
         files.push(DnaFile { path: declaration.path.clone(), bytes });
     }
-    let roster = roster(repository, &files, paths, Some(&running.declared.organisation), &app.catalog);
+    let paths = || look.seen().map(|s| s.paths.clone());
+    let roster = roster(repository, &files, paths, Some(&running.declared.organisation), &app.catalog)?;
     let codeowners = match &result.codeowners {
         Some(digest) => owner_of_everything(&app.ledger.object(digest)?),
         None => None,
@@ -94,31 +121,48 @@ fn owner_of_everything(bytes: &[u8]) -> Option<String> {
     lines.filter_map(|mut words| (words.next() == Some("*")).then(|| words.next()).flatten()).last().map(str::to_owned)
 }
 
-/// Judges all services of a repository at the revision that was last looked at.
+/// Judges all services of a repository at the revision that was last looked at. A service of which nothing has changed
+/// that its judgement depends on stands as it was judged last.
 pub fn judge_repository(app: &App, running: &Running, repository: &RepositoryId) -> Result<Vec<Judged>, LedgerError> {
     let known = app.ledger.read(|s| {
         let r = s.repositories.get(repository)?;
         r.probed.clone().map(|(revision, _, result)| (revision, result, r.listed.branch.clone()))
     });
     let Some((revision, result, branch)) = known else { return Ok(Vec::new()) };
-    let seen = read_seen(app, &result.root, &result.observations)?;
-    let facts = gather(app, running, repository, &revision, &result, &seen.paths)?;
-    let context = context(running, &facts);
-    let context = app.ledger.keep(context.encode_to_vec())?;
+    let look = Look::new(app, result.root, result.observations);
+    let facts = gather(app, running, repository, &revision, &result, &look)?;
+    let context = app.ledger.keep(context(running, &facts).encode_to_vec())?;
     let folders = folders(&facts.roster);
-    let nothing = Approvals::default();
     let mut out = Vec::with_capacity(facts.roster.len());
     for listed in &facts.roster {
-        let approvals = listed.dna.as_ref().and_then(|d| facts.approvals.get(&d.digest)).unwrap_or(&nothing);
-        let organisation = Some(&running.declared.organisation);
-        let desired = resolve(&app.catalog, organisation, listed.declaration(), approvals, running.now);
+        let desired = desired(app, running, listed, &facts);
         let (fact, owner) = facts.owners.get(&listed.service.folder).cloned().unwrap_or_default();
-        let input = input(app, listed, revision, &seen, &folders, fact, result.root);
-        let assessment = judge(&JudgeEnv::new(&app.catalog), &desired, &input);
+        let standing = app.ledger.read(|s| s.services.get(&listed.service).map(|k| Arc::clone(&k.assessment)));
+        let standing = standing.filter(|a| stands(a, &revision, &desired, &app.config.probe_set, running));
+        let (assessment, anew) = match standing {
+            Some(assessment) => (assessment, false),
+            None => {
+                let input = input(app, listed, revision, look.seen()?, &folders, fact, result.root);
+                (Arc::new(judge(&JudgeEnv::new(&app.catalog), &desired, &input)), true)
+            }
+        };
         let problems = listed.unreadable.as_ref().map(|(_, errors)| errors.clone()).unwrap_or_default();
-        out.push(Judged { assessment, desired, owner, branch: branch.clone(), problems, context });
+        out.push(Judged { assessment, anew, desired, owner, branch: branch.clone(), problems, context });
     }
     Ok(out)
+}
+
+/// Whether an assessment is what the same inputs would be judged to be: the revision settles the source, its declarations
+/// and owners; the desired state settles policy, catalog, waivers and approvals.
+fn stands(assessment: &Assessment, revision: &Oid, desired: &DesiredState, probe_set: &Digest, running: &Running) -> bool {
+    let current = assessment.revision == *revision && assessment.desired == desired.digest && assessment.probe_set == *probe_set;
+    current && assessment.valid_until.is_none_or(|until| running.now < until)
+}
+
+fn desired(app: &App, running: &Running, listed: &Listed, facts: &Facts) -> DesiredState {
+    let nothing = Approvals::default();
+    let approvals = listed.dna.as_ref().and_then(|d| facts.approvals.get(&d.digest)).unwrap_or(&nothing);
+    resolve(&app.catalog, Some(&running.declared.organisation), listed.declaration(), approvals, running.now)
 }
 
 fn input<'a>(app: &App, listed: &'a Listed, revision: Oid, seen: &'a Seen, folders: &'a [String], owner: OwnerFact, root: Digest) -> JudgeInput<'a> {
@@ -172,20 +216,16 @@ pub fn verify(app: &App, intent: &IntentKey, base: &Oid, patch: &Digest, root: &
     let Some(((revision, _, result), claimed)) = known else {
         return disagree("base-moved", "the base was looked at again since the patch was made".to_owned());
     };
-    let before = read_seen(app, &result.root, &result.observations)?;
-    let after = read_seen(app, root, observations)?;
-    let facts = gather(app, &running, repository, &revision, &result, &before.paths)?;
+    let (before, after) = (Look::new(app, result.root, result.observations), Look::new(app, *root, *observations));
+    let facts = gather(app, &running, repository, &revision, &result, &before)?;
     let folders = folders(&facts.roster);
-    let nothing = Approvals::default();
     let mut verdict = Verdict::default();
     for listed in &facts.roster {
-        let approvals = listed.dna.as_ref().and_then(|d| facts.approvals.get(&d.digest)).unwrap_or(&nothing);
-        let organisation = Some(&running.declared.organisation);
-        let desired = resolve(&app.catalog, organisation, listed.declaration(), approvals, running.now);
+        let desired = desired(app, &running, listed, &facts);
         let (fact, _) = facts.owners.get(&listed.service.folder).cloned().unwrap_or_default();
         let env = JudgeEnv::new(&app.catalog);
-        let old = judge(&env, &desired, &input(app, listed, revision, &before, &folders, fact, result.root));
-        let new = judge(&env, &desired, &input(app, listed, revision, &after, &folders, fact, *root));
+        let old = judge(&env, &desired, &input(app, listed, revision, before.seen()?, &folders, fact, result.root));
+        let new = judge(&env, &desired, &input(app, listed, revision, after.seen()?, &folders, fact, *root));
         verdict.compare(&old, &new, &claimed);
     }
     Ok(verdict.of(&claimed))

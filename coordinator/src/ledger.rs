@@ -97,10 +97,10 @@ impl Ledger {
     }
 
     /// Remembers assessments that differ from their services' last, and says what each changed.
-    pub fn assess(&self, assessments: Vec<Assessment>) -> Result<Vec<(Arc<Assessment>, Changed)>, LedgerError> {
+    pub fn assess(&self, assessments: Vec<Arc<Assessment>>) -> Result<Vec<(Arc<Assessment>, Changed)>, LedgerError> {
         let mut encoded = Vec::with_capacity(assessments.len());
         for assessment in assessments {
-            encoded.push((encode_assessment(&assessment)?, Arc::new(assessment)));
+            encoded.push((encode_assessment(&assessment)?, assessment));
         }
         let mut state = self.lock();
         let at = self.clock.now();

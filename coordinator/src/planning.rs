@@ -2,7 +2,7 @@
 //! The decision is `policy::plan`'s.
 
 use crate::changeset;
-use crate::fact::{Fact, Placed};
+use crate::fact::{ChangesetFact, Fact, Placed};
 use crate::judging::Judged;
 use crate::state::{RemedyState, State};
 use crate::sweep::Running;
@@ -11,6 +11,7 @@ use ligase_domain::{
     TaskKey,
 };
 use ligase_policy::plan::{Plan, PlanInput, PlannedService};
+use ligase_policy::{DesiredState, Mode};
 use ligase_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,11 +27,19 @@ pub fn remedy_key(intent: &IntentKey, judged: &Judged, remedy_set: &Digest) -> T
 /// Makes the plan. `tried` are the intents that this sweep has asked patches for already.
 pub fn plan(state: &State, running: &Running, judged: &AllJudged, remedy_set: &Digest, tried: &BTreeSet<IntentId>) -> Plan {
     let organisation = OrganisationId(running.declared.organisation.name.clone());
-    let services: Vec<PlannedService<'_>> = judged
-        .values()
-        .flatten()
-        .map(|j| PlannedService { assessment: &j.assessment, desired: &j.desired, owner: j.owner.as_deref(), base_branch: &j.branch })
+    // Where nothing can be published, nothing is proposed.
+    let watched: BTreeMap<&RepositoryId, Vec<DesiredState>> = judged
+        .iter()
+        .filter(|(id, _)| !running.forges.can_publish(id))
+        .map(|(id, all)| (id, all.iter().map(|j| observing(&j.desired)).collect()))
         .collect();
+    let mut services: Vec<PlannedService<'_>> = Vec::new();
+    for (repository, all) in judged {
+        for (index, j) in all.iter().enumerate() {
+            let desired = watched.get(repository).map_or(&j.desired, |w| &w[index]);
+            services.push(PlannedService { assessment: &j.assessment, desired, owner: j.owner.as_deref(), base_branch: &j.branch });
+        }
+    }
     let changesets = changesets(state);
     let mut abstentions = BTreeMap::new();
     for judged in judged.values().flatten() {
@@ -63,6 +72,13 @@ pub fn plan(state: &State, running: &Running, judged: &AllJudged, remedy_set: &D
     })
 }
 
+/// The same desired state, with nothing proposed.
+fn observing(desired: &DesiredState) -> DesiredState {
+    let mut desired = desired.clone();
+    desired.requirements.iter_mut().for_each(|r| r.mode = Mode::Observe);
+    desired
+}
+
 /// Why there is no patch for a finding, if its remedy task has ended without one that may be opened.
 fn abstained(remedy: &RemedyState, finding: &Finding, current: bool, tried: bool) -> Option<String> {
     if !current {
@@ -77,7 +93,7 @@ fn abstained(remedy: &RemedyState, finding: &Finding, current: bool, tried: bool
     let refused = || remedy.refused.last().map_or_else(|| "no-patch-made".to_owned(), |r| format!("refused-{}", r.reason));
     match (&remedy.patch, &remedy.verified) {
         (Some(_), Some(Err((reason, _)))) => Some(format!("refused-{reason}")),
-        (Some((_, _, patched)), _) if patched.contains(&finding.id) => tried.then(|| "patch-not-delivered".to_owned()),
+        (Some((_, _, patched)), _) if patched.contains(&finding.id) => tried.then(|| "forge-refused".to_owned()),
         (Some(_), _) | (None, _) => Some(refused()),
     }
 }
@@ -88,7 +104,12 @@ fn changesets(state: &State) -> Vec<Changeset> {
     for (id, list) in &state.changesets {
         let resumed = state.resumed.get(id).copied().unwrap_or(0);
         let by_person = |c: &Changeset| changeset::blocks(c).is_some_and(|b| b.ends_with("by-person"));
-        out.extend(list.iter().enumerate().filter(|(i, f)| *i >= resumed || !by_person(&f.changeset)).map(|(_, f)| f.changeset.clone()));
+        // What the forge refused to take is planned again: the reason may have gone.
+        let refused = |c: &Changeset| matches!(c.state, ChangesetState::Held(_)) && c.number.is_none();
+        let counts = |(i, f): &(usize, &ChangesetFact)| {
+            !refused(&f.changeset) && (*i >= resumed || !by_person(&f.changeset))
+        };
+        out.extend(list.iter().enumerate().filter(counts).map(|(_, f)| f.changeset.clone()));
     }
     out
 }
@@ -103,7 +124,7 @@ fn intent_of(organisation: &OrganisationId, judged: &Judged, finding: &Finding) 
 }
 
 /// Where every open finding stands, by repository.
-pub fn placed(state: &State, judged: &AllJudged, plan: &Plan) -> BTreeMap<RepositoryId, Vec<Placed>> {
+pub fn placed(state: &State, running: &Running, judged: &AllJudged, plan: &Plan) -> BTreeMap<RepositoryId, Vec<Placed>> {
     let repository: BTreeMap<FindingId, &RepositoryId> =
         judged.iter().flat_map(|(r, all)| all.iter().flat_map(|j| &j.assessment.findings).map(move |f| (f.id, r))).collect();
     let mut out: BTreeMap<RepositoryId, Vec<Placed>> = judged.keys().map(|r| (r.clone(), Vec::new())).collect();
@@ -120,7 +141,9 @@ pub fn placed(state: &State, judged: &AllJudged, plan: &Plan) -> BTreeMap<Reposi
         put(*finding, "abstained", reason.clone(), detail(state, *finding), None);
     }
     for waiting in &plan.waiting {
-        put(waiting.finding, "waiting", waiting.reason.to_owned(), String::new(), waiting.earliest);
+        let watched = repository.get(&waiting.finding).is_some_and(|r| !running.forges.can_publish(r));
+        let reason = if watched && waiting.reason == "observe-only" { "forge-cannot-publish" } else { waiting.reason };
+        put(waiting.finding, "waiting", reason.to_owned(), String::new(), waiting.earliest);
     }
     out.values_mut().for_each(|rows| rows.sort_by_key(|r| r.finding));
     out

@@ -298,7 +298,8 @@ impl Pass {
         let (app, running, id) = (Arc::clone(&self.app), Arc::clone(&self.running), repository.clone());
         let (judged, changes) = blocking(move || {
             let judged = judging::judge_repository(&app, &running, &id)?;
-            let changed = app.ledger.assess(judged.iter().map(|j| j.assessment.clone()).collect())?;
+            let anew = judged.iter().filter(|j| j.anew).map(|j| Arc::clone(&j.assessment)).collect();
+            let changed = app.ledger.assess(anew)?;
             deliver::follow(&app, &running, &id)?;
             Ok((judged, changed))
         })
@@ -309,7 +310,7 @@ impl Pass {
             self.summary.closed_findings.extend(ids(&changed.closed));
             self.summary.regressed_findings.extend(ids(&changed.reopened));
         }
-        self.summary.judged += judged.len() as u64;
+        self.summary.judged += judged.iter().filter(|j| j.anew).count() as u64;
         self.summary.problems.extend(judged.iter().flat_map(|j| &j.problems).map(problem));
         Arc::make_mut(&mut self.judged).insert(repository.clone(), judged);
         Ok(())
@@ -411,9 +412,10 @@ impl Pass {
 
     /// Writes down where every open finding stands.
     async fn place(&mut self, plan: &Plan) -> Result<(), SweepError> {
-        let (app, judged, plan) = (Arc::clone(&self.app), Arc::clone(&self.judged), plan.clone());
+        let (app, running, judged, plan) =
+            (Arc::clone(&self.app), Arc::clone(&self.running), Arc::clone(&self.judged), plan.clone());
         self.summary.plan = blocking(move || {
-            let rows = app.ledger.read(|s| planning::placed(s, &judged, &plan));
+            let rows = app.ledger.read(|s| planning::placed(s, &running, &judged, &plan));
             let facts = app.ledger.read(|s| planning::news(s, &rows));
             app.ledger.record(facts)?;
             Ok(planning::rows(&judged, &rows))

@@ -245,7 +245,8 @@ fn print_service(assessment: &Assessment, full: bool) {
 fn print_findings(findings: &[&Finding]) {
     let row = |f: &&Finding| {
         let place = f.place.as_ref().map(|p| format!("{}:{}", p.path, p.span.line)).unwrap_or_default();
-        let why = f.outcome.reason().map(|r| format!(" ({r})")).unwrap_or_default();
+        let said = |r: &&str| !f.message.contains(r);
+        let why = f.outcome.reason().filter(said).map(|r| format!(" ({r})")).unwrap_or_default();
         let waiver = f.waiver.as_ref().map(|w| format!(" [waiver {}]", w.state.name())).unwrap_or_default();
         vec![output::outcome(f.outcome.name()), f.clause.to_string(), place, format!("{}{why}{waiver}", f.message)]
     };

@@ -48,15 +48,16 @@ pub fn folders(roster: &[Listed]) -> Vec<String> {
     roster.iter().map(|l| l.service.folder.clone()).collect()
 }
 
-/// Lists the services of a repository, sorted by folder. `files` are the paths that were looked at: the root is a service
-/// of its own where any of them belongs to no declared folder, so that nothing drops out silently.
-pub fn roster(
+/// Lists the services of a repository, sorted by folder. `files` gives the paths that were looked at, and is asked only
+/// when the root is not declared: it is a service of its own where any of them belongs to no declared folder, so that
+/// nothing drops out silently.
+pub fn roster<E>(
     repository: &RepositoryId,
     declarations: &[DnaFile],
-    files: &[RepoPath],
+    files: impl FnOnce() -> Result<Vec<RepoPath>, E>,
     organisation: Option<&Organisation>,
     catalog: &Catalog,
-) -> Vec<Listed> {
+) -> Result<Vec<Listed>, E> {
     let service = |folder: &str| ServiceId { repository: repository.clone(), folder: folder.to_owned() };
     let identity = |folder: &str| organisation.and_then(|o| o.identity_of(&service(folder))).cloned();
     let mut by_folder: BTreeMap<String, Listed> = BTreeMap::new();
@@ -77,11 +78,11 @@ pub fn roster(
     if !by_folder.contains_key("") {
         let declared: Vec<String> = by_folder.keys().cloned().collect();
         let rest = Scope::new("", None, &declared);
-        if by_folder.is_empty() || files.iter().any(|f| rest.holds(f)) {
+        if by_folder.is_empty() || files()?.iter().any(|f| rest.holds(f)) {
             by_folder.insert(String::new(), Listed { service: service(""), file: None, dna: None, unreadable: None });
         }
     }
-    by_folder.into_values().collect()
+    Ok(by_folder.into_values().collect())
 }
 
 /// The folder that a declaration governs. A path that is not UTF-8 is escaped, as everywhere.
@@ -115,8 +116,8 @@ mod tests {
             .iter()
             .map(|(path, text)| DnaFile { path: RepoPath::from(*path), bytes: Ok(text.as_bytes().to_vec()) })
             .collect();
-        let files: Vec<RepoPath> = files.iter().map(|f| RepoPath::from(*f)).collect();
-        let roster = roster(&repository, &declarations, &files, None, &catalog);
+        let files = || Ok::<_, std::convert::Infallible>(files.iter().map(|f| RepoPath::from(*f)).collect());
+        let roster = roster(&repository, &declarations, files, None, &catalog).unwrap();
         roster.into_iter().map(|l| (l.service.folder, l.dna.is_some(), l.unreadable.is_some())).collect()
     }
 
