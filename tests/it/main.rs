@@ -1,4 +1,5 @@
 //! End-to-end tests: the house's floors, the wire's freshness, and the built binary on real git repositories.
 
+mod demo;
 mod house;
 mod wire;
