@@ -82,8 +82,7 @@ impl Failure {
             return self.exit;
         }
         for document in &self.documents {
-            eprintln!("{}", styled(style::RED, "error"));
-            eprintln!("{document}");
+            eprintln!("{}", document_text(document));
         }
         if self.documents.is_empty() {
             eprintln!("{}[{}]: {}", styled(style::RED, "error"), self.code, self.message);
@@ -93,6 +92,23 @@ impl Failure {
         }
         self.exit
     }
+}
+
+/// A document's error for a person: what, where, what was expected, what to do.
+pub fn document_text(error: &DocumentError) -> String {
+    let parts = [&error.code, &error.problem, &error.expected, &error.nearest, &error.remedy];
+    problem_text(&format!("{}:{}:{}", error.file, error.line, error.column), parts.map(String::as_str))
+}
+
+/// The same from its parts: code, problem, expected, nearest, remedy.
+pub fn problem_text(place: &str, [code, problem, expected, nearest, remedy]: [&str; 5]) -> String {
+    let mut text = format!("{}[{code}]: {problem}\n  {} {place}", styled(style::RED, "error"), styled(style::BOLD, "at:"));
+    for (name, part) in [("expected:", expected), ("did you mean:", nearest), ("do:", remedy)] {
+        if !part.is_empty() {
+            text.push_str(&format!("\n  {} {part}", styled(style::BOLD, name)));
+        }
+    }
+    text
 }
 
 /// A document's error as JSON.

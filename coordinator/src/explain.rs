@@ -7,6 +7,7 @@ use crate::view;
 use ligase_domain::{Digest, Finding, FindingId};
 use ligase_proto::v1::{ExplainAnswer, ExplainStep};
 use ligase_runtime::rfc3339;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// Explains one finding.
@@ -87,6 +88,9 @@ fn place(finding: &Finding) -> ExplainStep {
 /// The observation sets that it was judged from, re-hashed.
 fn evidence(app: &App, finding: &Finding) -> Result<Vec<ExplainStep>, LedgerError> {
     let objects = app.ledger.store().get_looks(&finding.cites)?;
+    let root = app.ledger.read(|s| s.repositories.get(&finding.service.repository)?.probed.as_ref().map(|(_, _, r)| r.root));
+    let entries = root.and_then(|root| app.ledger.observation_set(&root).ok()).map(|set| set.entries).unwrap_or_default();
+    let paths: BTreeMap<Digest, String> = entries.into_iter().map(|e| (e.key.digest(), e.path.to_string())).collect();
     let mut steps = Vec::new();
     for (key, object) in finding.cites.iter().zip(objects) {
         let Some(object) = object else {
@@ -96,7 +100,12 @@ fn evidence(app: &App, finding: &Finding) -> Result<Vec<ExplainStep>, LedgerErro
         let bytes = app.ledger.object(&object)?;
         steps.push(ExplainStep {
             title: "Observations".to_owned(),
-            detail: format!("{} bytes, found by look key {}", bytes.len(), key.short()),
+            detail: format!(
+                "what {} showed, {} bytes, found by look key {}",
+                paths.get(key).map_or("a file that is not there any more", String::as_str),
+                bytes.len(),
+                key.short()
+            ),
             verified: Digest::of(&bytes) == object,
             digest: object.to_string(),
             at: String::new(),

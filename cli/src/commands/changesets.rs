@@ -86,7 +86,8 @@ fn print(answer: &ChangesetsAnswer) {
 }
 
 fn state(c: &ChangesetRow) -> String {
-    let draft = if c.draft.is_empty() { "" } else { " (draft)" };
+    let waits = matches!(c.state.as_str(), "open" | "held");
+    let draft = if c.draft.is_empty() || !waits { "" } else { " (draft)" };
     let touched = if c.ownership == "human-touched" { ", a person's now" } else { "" };
     format!("{}{draft}{touched}", c.state)
 }

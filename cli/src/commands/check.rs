@@ -1,7 +1,7 @@
 //! `ligase check`: judges a working tree or repository by what it declares, or by what is assumed. It touches nothing.
 
 use crate::args::Check;
-use crate::failure::{Exit, Failure, document_json};
+use crate::failure::{Exit, Failure, document_json, document_text};
 use crate::output::{self, heading, style, styled, table};
 use anstream::println;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -14,6 +14,7 @@ use ligase_runtime::SystemClock;
 use ligase_vcs::Repository;
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Files of an organisation's own catalog that are read at most.
@@ -216,7 +217,7 @@ fn one(inspection: &Inspection, args: &Check, remedies: &RemedySet, as_json: boo
         return Ok(exit(inspection, open));
     }
     for problem in &inspection.problems {
-        println!("{}\n{problem}\n", styled(style::RED, "error"));
+        println!("{}\n", document_text(problem));
     }
     for service in &inspection.services {
         print_service(&service.assessment, args.full);
@@ -231,7 +232,20 @@ fn print_service(assessment: &Assessment, full: bool) {
     let shown = |f: &&Finding| full || f.is_open() || matches!(f.outcome, Outcome::Indeterminate(_));
     let mut findings: Vec<&Finding> = assessment.findings.iter().filter(shown).collect();
     findings.sort_by_key(|f| (!f.is_open(), f.clause.clone()));
-    print_findings(&findings);
+    // What is undecided about the service as a whole is one line for each reason, not one for each clause.
+    let (whole, placed): (Vec<&Finding>, Vec<&Finding>) =
+        findings.into_iter().partition(|f| !full && f.place.is_none() && matches!(f.outcome, Outcome::Indeterminate(_)));
+    print_findings(&placed);
+    let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for finding in whole {
+        by_reason.entry(finding.outcome.reason().unwrap_or_default()).or_default().push(finding.clause.to_string());
+    }
+    for (reason, clauses) in by_reason {
+        println!("  {} {reason}: {}", output::outcome("indeterminate"), clauses.join(", "));
+    }
+    if assessment.findings.is_empty() {
+        println!("  Nothing is required of it. Write a dna.yaml, or try --all, or --assume \"data=pii;exposure=internet;frameworks=gdpr\".");
+    }
     let count = |name: &str| assessment.findings.iter().filter(|f| f.outcome.name() == name).count();
     println!(
         "  {} satisfied, {} not satisfied, {} indeterminate, {} not applicable",

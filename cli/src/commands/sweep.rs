@@ -2,7 +2,7 @@
 
 use crate::args::Sweep;
 use crate::embedded::Embedded;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, problem_text};
 use crate::output::{self, heading, style, styled, table};
 use crate::rows;
 use anstream::println;
@@ -93,13 +93,9 @@ pub fn print(s: &SweepSummary) {
         });
         table(&["service", "clause", "", "decision", "why"], rows.collect());
     }
-    for problem in &s.problems {
-        println!("\n{} {}:{}:{}: {}", styled(style::RED, &problem.code), problem.file, problem.line, problem.column, problem.problem);
-        for line in [("expected", &problem.expected), ("did you mean", &problem.nearest), ("do", &problem.remedy)] {
-            if !line.1.is_empty() {
-                println!("  {}: {}", line.0, line.1);
-            }
-        }
+    for p in &s.problems {
+        let place = format!("{}:{}:{}", p.file, p.line, p.column);
+        println!("\n{}", problem_text(&place, [&p.code, &p.problem, &p.expected, &p.nearest, &p.remedy]));
     }
     if !s.unreachable.is_empty() {
         heading("Could not look at");
