@@ -70,8 +70,9 @@ check: native ## Ligase on itself, and its catalog
 	$(LIGASE) catalog test
 
 .PHONY: bench
-bench: native ## Measure judging and the store; compare within one run, never across machines
+bench: native ## Measure looking, judging and the store; compare within one run, never across machines
 	$(CARGO) bench --locked --package ligase-policy --bench judge
+	$(CARGO) bench --locked --package ligase-probe --bench look
 	$(CARGO) bench --locked --package ligase-evidence --bench durable
 
 .PHONY: clean-state

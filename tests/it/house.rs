@@ -340,6 +340,47 @@ fn nothing_that_ships_unwraps_or_is_left_undone() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// The rooms that a row of the map's table of floors gives to each of its rooms.
+fn drawn() -> BTreeMap<String, (u32, BTreeSet<String>)> {
+    let map = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the map is there");
+    let names = |cell: &str| cell.split(',').map(|n| n.trim().to_owned()).collect::<BTreeSet<_>>();
+    let mut rooms = BTreeMap::new();
+    for row in map.lines().filter_map(|l| l.strip_prefix("| ")?.strip_suffix(" |")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let (Some(Ok(floor)), [_, of, uses]) = (cells.first().map(|c| c.parse()), cells.as_slice()) else { continue };
+        let uses = match *uses {
+            "nothing of the workspace" => BTreeSet::new(),
+            "all below" => BTreeSet::from(["*".to_owned()]),
+            list => names(list),
+        };
+        rooms.extend(names(of).into_iter().map(|room| (room, (floor, uses.clone()))));
+    }
+    rooms
+}
+
+#[test]
+fn the_map_draws_the_floors_as_they_are() {
+    let built = FLOORS.iter().map(|(room, _, floor, allowed)| {
+        (room.to_string(), (*floor, allowed.iter().map(|a| a.to_string()).collect::<BTreeSet<_>>()))
+    });
+    assert_eq!(drawn(), built.collect());
+}
+
+#[test]
+fn the_papers_name_only_files_that_are_there() {
+    let (root, mut wrong) = (root(), String::new());
+    for paper in ["README.md", "ARCHITECTURE.md", "GLOSSARY.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root.join(paper)).expect("the paper is there");
+        let named = text.split('`').skip(1).step_by(2).filter(|name| !name.contains(['<', '*', ' ', '{', '|']));
+        for name in named.filter(|name| FLOORS.iter().any(|(_, folder, ..)| name.starts_with(&format!("{folder}/")))) {
+            if !root.join(name).exists() {
+                writeln!(wrong, "{paper}: {name}").expect("a string takes it");
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
 #[test]
 fn items_under_test_are_not_taken_for_what_ships() {
     let text = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() {\n    }\n}\n// c\nfn d() {\n    e();\n}\n#[cfg(test)]\nmod f;\nfn g() {}\n";
