@@ -32,7 +32,14 @@ pub fn git_env() -> Vec<(String, String)> {
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     let mut git = command("git");
     // A folder below a test's own may be below somebody's repository: git must not look above it.
-    git.arg("-C").arg(folder).args(["-c", "protocol.file.allow=always", "-c", "gc.auto=0", "-c", "maintenance.auto=false"]);
+    git.arg("-C").arg(folder).args([
+        "-c",
+        "protocol.file.allow=always",
+        "-c",
+        "gc.auto=0",
+        "-c",
+        "maintenance.auto=false",
+    ]);
     git.args(arguments).output().expect("git is there")
 }
 

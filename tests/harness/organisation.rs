@@ -137,6 +137,12 @@ impl Organisation {
         self.run(&["changesets", verb, id, "--as", "dana-okafor", "--json"]).code(0).json()
     }
 
+    /// Counts the evidence store, or rebuilds its index.
+    #[track_caller]
+    pub fn run_on_evidence(&self, verb: &str) -> Value {
+        ligase_in(self.path(), &["evidence", verb, "--state", "state", "--json"]).code(0).json()
+    }
+
     /// What is behind a finding.
     #[track_caller]
     pub fn explain(&self, id: &str) -> Value {
@@ -158,8 +164,8 @@ fn list(document: &Value, name: &str) -> Vec<Value> {
 /// Findings without what is dated and without what planning says of them: their identity and their judgement.
 pub fn finding_rows(findings: &[Value]) -> Vec<String> {
     let keys = [
-        "id", "service", "clause", "outcome", "reason", "path", "line", "end_line", "symbol", "message", "controls", "remedy",
-        "severity", "waiver",
+        "id", "service", "clause", "outcome", "reason", "path", "line", "end_line", "symbol", "message", "controls",
+        "remedy", "severity", "waiver",
     ];
     let row = |f: &Value| keys.map(|k| f[k].to_string()).join(" ");
     let mut rows: Vec<String> = findings.iter().map(row).collect();

@@ -71,7 +71,11 @@ fn its_branches_hold_one_commit_each_on_top_of_what_was_looked_at() {
         assert!(message.contains(&format!("Ligase-Patch: {}", text("patch"))), "{message}");
         let patched = git(&bare.path, &["diff", "--no-color", "--no-prefix", &base, &branch]);
         let wanted: Vec<String> = text("diff").lines().filter(|l| changes(l)).map(str::to_owned).collect();
-        assert_eq!(patched.lines().filter(|l| changes(l)).collect::<Vec<_>>(), wanted, "the diff that is shown was pushed");
+        assert_eq!(
+            patched.lines().filter(|l| changes(l)).collect::<Vec<_>>(),
+            wanted,
+            "the diff that is shown was pushed"
+        );
     }
 }
 
@@ -120,7 +124,16 @@ fn two_runs_of_the_demo_find_patch_and_refuse_the_same() {
     let (organisation, said) = Organisation::after_demo();
     let folder = tempfile::tempdir().unwrap();
     let again = ligase_in(folder.path(), &["demo", "--dir", "again", "--json"]).code(0).json();
-    for key in ["services", "findings", "constraints", "patches_gated", "patches_refused", "abstained", "expected", "changesets"] {
+    for key in [
+        "services",
+        "findings",
+        "constraints",
+        "patches_gated",
+        "patches_refused",
+        "abstained",
+        "expected",
+        "changesets",
+    ] {
         assert_eq!(again[key], said[key], "{key}");
     }
     let bare = folder.path().join("again/repositories/intake.git");
