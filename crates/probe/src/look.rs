@@ -8,7 +8,7 @@ use crate::budget::{
     MINIFIED_AVERAGE, MINIFIED_FROM, brackets_over,
 };
 use crate::class::class_of;
-use crate::parse::{first_error, parse};
+use crate::parse::{first_error, parse, parse_unshaped};
 use crate::set::{ProbeSet, grammar_of, unread_reason};
 use ligase_domain::{
     Entry, EntryKind, FailureReason, FieldHasher, FileObservations, LookCache, LookKey, LookedFile, PathClass,
@@ -209,8 +209,8 @@ fn seen_of(set: &ProbeSet, class: &PathClass, bytes: &[u8]) -> Result<Vec<Seen>,
     let mut seen = match class.dialect.as_str() {
         "python" => {
             let Some(plan) = set.python.prefilter(text) else { return Ok(Vec::new()) };
-            let tree = parse(grammar, text)?;
-            set.python.look_file(class, text, &tree, plan)
+            let tree = parse_unshaped(grammar, text)?;
+            set.python.look_file(class, text, &tree, plan)?
         }
         _ => {
             let tree = parse(grammar, text)?;

@@ -32,10 +32,25 @@ thread_local! {
 
 /// Parses within the budgets; the error is the stable reason for skipping the file.
 pub(crate) fn parse(grammar: Grammar, text: &str) -> Result<Tree, &'static str> {
+    let tree = parse_unshaped(grammar, text)?;
+    shape(&tree)?;
+    Ok(tree)
+}
+
+fn shape(tree: &Tree) -> Result<(), &'static str> {
+    let mut walk = Walk::new(tree.root_node());
+    while let Some((node, depth)) = walk.next() {
+        shaped(node, depth)?;
+    }
+    Ok(())
+}
+
+/// Like [`parse`], for a caller that walks the whole tree anyway and asks [`shaped`] of every node before anything else.
+pub(crate) fn parse_unshaped(grammar: Grammar, text: &str) -> Result<Tree, &'static str> {
     if brackets_over(text.as_bytes()) {
         return Err("too-nested");
     }
-    let tree = PARSERS.with_borrow_mut(|parsers| {
+    PARSERS.with_borrow_mut(|parsers| {
         let slot = &mut parsers[grammar as usize];
         let parser = match slot {
             Some(parser) => parser,
@@ -57,21 +72,16 @@ pub(crate) fn parse(grammar: Grammar, text: &str) -> Result<Tree, &'static str> 
         parser
             .parse_with_options(&mut |at, _| bytes.get(at..).unwrap_or_default(), None, Some(options))
             .ok_or("too-costly")
-    })?;
-    shape(&tree)?;
-    Ok(tree)
+    })
 }
 
-/// Refuses trees that are too deep or too wide.
-fn shape(tree: &Tree) -> Result<(), &'static str> {
-    let mut walk = Walk::new(tree.root_node());
-    while let Some((node, depth)) = walk.next() {
-        if depth > MAX_TREE_DEPTH {
-            return Err("too-nested");
-        }
-        if node.child_count() as usize > MAX_CHILDREN {
-            return Err("too-wide");
-        }
+/// Refuses trees that are too deep or too wide, node by node.
+pub(crate) fn shaped(node: Node<'_>, depth: usize) -> Result<(), &'static str> {
+    if depth > MAX_TREE_DEPTH {
+        return Err("too-nested");
+    }
+    if node.child_count() as usize > MAX_CHILDREN {
+        return Err("too-wide");
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 use crate::budget::MAX_SNIPPET_BYTES;
 
 /// Only this much before the cut is looked at, so that a long literal is blanked whole.
-const WINDOW: usize = 2_048;
+const WINDOW: usize = 640;
 /// Beginnings that only secrets have.
 const MARKS: &[&str] = &[
     "AKIA",

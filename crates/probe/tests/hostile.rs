@@ -190,6 +190,43 @@ proptest! {
     }
 }
 
+/// Sources that multiply: each must end, and say what it did not follow. The bounds are counts, so no clock is asked.
+#[test]
+fn sources_that_multiply_are_bounded() {
+    let mut routers = String::from("from fastapi import FastAPI, APIRouter\napp = FastAPI()\n");
+    for i in 0..40 {
+        routers.push_str(&format!("r{i} = APIRouter()\n@r{i}.get('/x')\ndef f{i}(): ...\napp.include_router(r{i})\n"));
+        routers.extend((0..40).filter(|j| *j != i).map(|j| format!("r{i}.include_router(r{j})\n")));
+    }
+    let mut logs = String::from("import logging\nlog = logging.getLogger()\ndef f(x):\n");
+    for i in 0..1_500 {
+        logs.push_str(&format!("    x = g(x + h(x), y{i} + x)\n    log.info('%s', k(k(k(x, x), x), x))\n"));
+    }
+    let helpers = format!(
+        "import logging\nlog = logging.getLogger()\n{}def f(x): log.info(a0(x))\n",
+        (0..60).map(|i| format!("def a{i}(x): return a{n}(x) + a{n}(x)\n", n = i + 1)).collect::<String>()
+    );
+    let mut diamonds = String::from("from fastapi import FastAPI, Depends\n");
+    for i in 0..40 {
+        diamonds.push_str(&format!(
+            "class C{i}(C{a}, C{b}, D{a}, D{b}): ...\nclass D{i}(C{a}, C{b}, D{a}, D{b}): ...\n",
+            a = i + 1,
+            b = i + 2
+        ));
+    }
+    diamonds.push_str("app = FastAPI()\n@app.get('/')\ndef f(u=Depends(C0().x)): ...\n");
+    let mut dependencies = String::from("from fastapi import FastAPI, Depends\napp = FastAPI()\n");
+    for i in 0..300 {
+        let list: String = (1..20).map(|k| format!("p{k}=Depends(d{}),", (i * 7 + k * 13) % 300)).collect();
+        dependencies.push_str(&format!("def d{i}({list}): ...\n@app.get('/{i}')\ndef h{i}(u=Depends(d{i})): ...\n"));
+    }
+    for source in [&routers, &logs, &helpers, &diamonds, &dependencies] {
+        let found = looked(&[("app/__init__.py", "from . import *\nfrom .m import *\n"), ("app/m.py", source)]);
+        assert_eq!(found.population.skipped, vec![], "{}", &source[..80]);
+        assert!(!link(set(), &found.files).is_empty());
+    }
+}
+
 #[test]
 fn syntax_is_checked_for_dialects_that_a_pack_reads() {
     let check = |path: &str, text: &str| syntax_errors(set(), &set().class_of(&path.into()), text.as_bytes());

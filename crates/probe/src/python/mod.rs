@@ -71,9 +71,15 @@ impl PythonPack {
         (native || !probes.is_empty()).then_some(Plan { native, probes })
     }
 
-    /// What one file shows.
-    pub(crate) fn look_file(&self, class: &PathClass, text: &str, tree: &tree_sitter::Tree, plan: Plan) -> Vec<Seen> {
-        let index = Index::new(text, tree);
+    /// What one file shows; the error is the reason for skipping it.
+    pub(crate) fn look_file(
+        &self,
+        class: &PathClass,
+        text: &str,
+        tree: &tree_sitter::Tree,
+        plan: Plan,
+    ) -> Result<Vec<Seen>, &'static str> {
+        let index = Index::new(text, tree)?;
         let mut out = Emit { text, out: Vec::new() };
         if plan.native {
             fields::emit(&index, &self.vocabulary, &mut out);
@@ -86,7 +92,7 @@ impl PythonPack {
         }
         let concerned: Vec<&PatternProbe> = plan.probes.iter().map(|at| &self.probes[*at]).collect();
         pattern::run(&concerned, &index, text, tree, &mut out.out);
-        out.out
+        Ok(out.out)
     }
 
     /// What the files of a revision show together.

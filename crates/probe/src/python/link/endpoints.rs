@@ -283,7 +283,8 @@ fn candidates(
 ) {
     for (file, facts) in world.files.iter().enumerate().filter(|(_, f)| f.is_source()) {
         for (name, seen) in &facts.functions {
-            let asks = seen.has("deps") || seen.flag("request") || seen.flag("marked") || guards.has_alias(file, name, seen);
+            let asks =
+                seen.has("deps") || seen.flag("request") || seen.flag("marked") || guards.has_alias(file, name, seen);
             if name.contains('.')
                 || !asks
                 || handlers.contains(&(file, (*name).to_owned()))

@@ -22,8 +22,33 @@ const MAX_INNER: usize = 16;
 const PLAIN_BASES: &[&str] = &["ABC", "ABCMeta", "Generic", "Protocol", "object"];
 /// Functions of the language itself; what they are handed stays where it is.
 const BUILTINS: &[&str] = &[
-    "str", "int", "bool", "len", "print", "repr", "isinstance", "getattr", "hasattr", "setattr", "type", "dict", "list", "set", "tuple",
-    "super", "bytes", "next", "iter", "id", "vars", "any", "all", "max", "min", "sorted", "format",
+    "str",
+    "int",
+    "bool",
+    "len",
+    "print",
+    "repr",
+    "isinstance",
+    "getattr",
+    "hasattr",
+    "setattr",
+    "type",
+    "dict",
+    "list",
+    "set",
+    "tuple",
+    "super",
+    "bytes",
+    "next",
+    "iter",
+    "id",
+    "vars",
+    "any",
+    "all",
+    "max",
+    "min",
+    "sorted",
+    "format",
 ];
 
 /// What a guard does.

@@ -18,6 +18,8 @@ const MAX_HANDED: u8 = 4;
 /// A router or application: file, scope, name.
 pub(super) type Key = (usize, String, String);
 
+/// The guards of a fact, and the files that they were read from.
+type Found = (Vec<Hung>, BTreeSet<usize>);
 /// A fact by its file and place, with where its guards hang.
 type FactKey = (usize, u32, u32, &'static str);
 
@@ -84,7 +86,7 @@ pub(super) struct Routers<'w, 'v, 'f> {
     orphaned: BTreeSet<Key>,
     /// Inclusions of routers from outside: file, what, place.
     pub(super) outside: Vec<(usize, String, &'f Seen)>,
-    known_guards: std::cell::RefCell<HashMap<FactKey, (Vec<Hung>, BTreeSet<usize>)>>,
+    known_guards: std::cell::RefCell<HashMap<FactKey, Found>>,
 }
 
 impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {

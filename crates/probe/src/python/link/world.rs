@@ -3,6 +3,7 @@
 
 use crate::vocabulary::Vocabulary;
 use ligase_domain::{LookedFile, Origin, Seen, Value};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Names followed one behind the other.
@@ -185,6 +186,8 @@ pub(super) struct World<'v, 'f> {
     pub(super) files: Vec<File<'f>>,
     by_path: HashMap<String, usize>,
     packages: HashSet<String>,
+    /// Modules by the importing folder: most names are asked for many times.
+    modules: RefCell<HashMap<String, HashMap<String, Option<usize>>>>,
 }
 
 impl<'v, 'f> World<'v, 'f> {
@@ -196,7 +199,7 @@ impl<'v, 'f> World<'v, 'f> {
             .filter_map(|f| f.path.strip_suffix("__init__.py"))
             .map(|d| d.trim_end_matches('/').to_owned())
             .collect();
-        let mut world = Self { vocabulary, files, by_path, packages };
+        let mut world = Self { vocabulary, files, by_path, packages, modules: RefCell::default() };
         world.name_modules();
         world
     }
@@ -246,9 +249,18 @@ impl<'v, 'f> World<'v, 'f> {
         if module.is_empty() {
             return None;
         }
+        let folder = self.files[from].path.rsplit_once('/').map_or("", |(f, _)| f);
+        if let Some(known) = self.modules.borrow().get(folder).and_then(|m| m.get(module)) {
+            return *known;
+        }
+        let found = self.find_module(folder, module);
+        self.modules.borrow_mut().entry(folder.to_owned()).or_default().insert(module.to_owned(), found);
+        found
+    }
+
+    fn find_module(&self, mut folder: &str, module: &str) -> Option<usize> {
         let relative = module.replace('.', "/");
         let mut folders: Vec<&str> = Vec::new();
-        let mut folder = self.files[from].path.rsplit_once('/').map_or("", |(f, _)| f);
         loop {
             folders.push(folder);
             if folder.is_empty() || folders.len() > MAX_FOLDERS {
@@ -441,8 +453,10 @@ impl<'v, 'f> World<'v, 'f> {
             Target::Class(file, class) | Target::Instance(file, class) => self.class_member(file, &class, name, hops),
             // What a function returns has the members of the class that its annotation names.
             Target::Returned(file, function) => {
-                let returns = self.files[file].functions.get(function.as_str()).map(|f| f.str("returns")).unwrap_or_default();
-                let class: String = returns.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.')).collect();
+                let returns =
+                    self.files[file].functions.get(function.as_str()).map(|f| f.str("returns")).unwrap_or_default();
+                let class: String =
+                    returns.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.')).collect();
                 match self.resolve_within(file, MODULE, &class, hops - 1) {
                     Target::Class(f, c) => self.class_member(f, &c, name, hops - 1),
                     _ => Target::Unknown,
@@ -578,7 +592,8 @@ impl<'v, 'f> World<'v, 'f> {
     /// A class with the classes of the repository that it inherits from, itself first, and the outside bases that they
     /// lead to; a base that is not found is "?".
     pub(super) fn class_chain(&self, file: usize, class: &str) -> (Vec<(usize, String)>, Vec<String>) {
-        let (mut own, mut outside, mut open, mut known) = (Vec::new(), Vec::new(), vec![(file, class.to_owned())], HashSet::new());
+        let (mut own, mut outside, mut open, mut known) =
+            (Vec::new(), Vec::new(), vec![(file, class.to_owned())], HashSet::new());
         while let Some((file, class)) = open.pop() {
             if known.len() > MAX_CLASSES || !known.insert((file, class.clone())) {
                 continue;
