@@ -85,10 +85,10 @@ impl Inspector {
         let before = self.inspect(base, declared, cache, now, progress);
         let after = self.inspect_change(&before, head, declared, cache, now, progress);
         let entries = head.entries().unwrap_or_default();
-        let own = crate::declared::services(&declared.identities, head, &entries, self.catalog(), self.probes());
+        let own = crate::declared::services(declared, head, &entries, self.catalog(), self.probes());
         let mut weaker = BTreeMap::new();
         for (folder, written) in &before.written {
-            let found = weakenings(self.catalog(), written.dna(), own.get(folder).and_then(|w| w.dna()));
+            let found = weakenings(self.catalog(), written.dna.as_ref(), own.get(folder).and_then(|w| w.dna.as_ref()));
             if !found.is_empty() {
                 weaker.insert(folder.clone(), found);
             }

@@ -5,14 +5,13 @@
 //! *indeterminate*. Declarations in tests, examples and other people's code are fixtures and declare nothing here.
 //! Next: `inspector.rs`.
 
-use ligase_document::DocumentError;
-use ligase_domain::{
-    Digest, Entry, EntryKind, FailureReason, Oid, Origin, RepoPath, RepositoryId, SourceTree, TreeError,
-};
+use ligase_domain::{Digest, Entry, EntryKind, Oid, Origin, RepoPath, RepositoryId, ServiceId, SourceTree};
 use ligase_policy::dna::MAX_DNA_BYTES;
-use ligase_policy::{Approvals, Catalog, Declaration, Dna, Organisation, OwnerFact};
+use ligase_policy::roster::{DNA_FILE, DnaFile, Listed, roster};
+use ligase_policy::{Approvals, Catalog, Dna, Organisation, OwnerFact};
 use ligase_probe::ProbeSet;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 /// Where the declarations come from.
 #[derive(Clone, Debug, Default)]
@@ -69,96 +68,42 @@ impl Declared {
     }
 }
 
-/// What stands in one service's declaration.
-#[derive(Clone, Debug)]
-pub(crate) enum Written {
-    Nothing,
-    Read(Box<Dna>),
-    Unreadable(Digest, Vec<DocumentError>),
-}
-
-impl Written {
-    pub fn declaration(&self) -> Declaration<'_> {
-        match self {
-            Self::Nothing => Declaration::Absent,
-            Self::Read(dna) => Declaration::Read(dna),
-            Self::Unreadable(digest, errors) => Declaration::Unreadable { digest: *digest, errors },
-        }
-    }
-
-    /// The digest of the bytes, which approvals name.
-    pub fn digest(&self) -> Option<Digest> {
-        match self {
-            Self::Nothing => None,
-            Self::Read(dna) => Some(dna.digest),
-            Self::Unreadable(digest, _) => Some(*digest),
-        }
-    }
-
-    pub fn dna(&self) -> Option<&Dna> {
-        if let Self::Read(dna) = self { Some(dna) } else { None }
-    }
-
-    pub fn problems(&self) -> &[DocumentError] {
-        if let Self::Unreadable(_, errors) = self { errors } else { &[] }
-    }
-}
-
 /// A tree declares at most this many services; what lies in further folders belongs to the service above.
 pub(crate) const MAX_SERVICES: usize = 2_000;
 
-/// The services of a tree by folder, with what their declarations say.
+/// The services of a tree by folder, with what declares each.
 pub(crate) fn services(
-    identities: &Identities,
+    declared: &Declared,
     tree: &dyn SourceTree,
     entries: &[Entry],
     catalog: &Catalog,
     probes: &ProbeSet,
-) -> BTreeMap<String, Written> {
-    let whole = |dna: Dna| BTreeMap::from([(String::new(), Written::Read(Box::new(dna)))]);
-    match identities {
+) -> BTreeMap<String, Listed> {
+    let whole = |dna: Dna| {
+        let service = ServiceId { repository: declared.repository.clone(), folder: String::new() };
+        BTreeMap::from([(String::new(), Listed { service, file: None, dna: Some(dna), unreadable: None })])
+    };
+    match &declared.identities {
         Identities::Assumed(dna) => whole((**dna).clone()),
         Identities::Everything => whole(crate::assume::everything(catalog)),
         Identities::Tree => {
-            let mut found = BTreeMap::new();
             let declares = |e: &&Entry| {
                 let regular = matches!(e.kind, EntryKind::File | EntryKind::Executable);
-                regular && e.path.file_name() == b"dna.yaml" && probes.class_of(&e.path).origin == Origin::Source
+                regular && e.path.file_name() == DNA_FILE.as_bytes() && probes.class_of(&e.path).origin == Origin::Source
             };
-            for entry in entries.iter().filter(declares).take(MAX_SERVICES) {
-                if let Some(folder) = folder_of(&entry.path) {
-                    found.insert(folder, read(tree, entry, catalog));
-                }
-            }
-            let nobodys = |e: &Entry| {
-                probes.class_of(&e.path).dialect != "none" && !found.keys().any(|folder| e.path.is_in(folder))
+            let read = |entry: &Entry| DnaFile {
+                path: entry.path.clone(),
+                bytes: tree.read(entry, MAX_DNA_BYTES as u64).map_err(|e| e.to_string()),
             };
-            // What no declaration governs is not compliant by silence: it is a service that has not declared itself.
-            if found.is_empty() || !found.contains_key("") && entries.iter().any(nobodys) {
-                found.insert(String::new(), Written::Nothing);
-            }
-            found
+            let files: Vec<DnaFile> = entries.iter().filter(declares).take(MAX_SERVICES).map(read).collect();
+            let paths = || Ok::<_, Infallible>(read_paths(entries, probes));
+            let Ok(listed) = roster(&declared.repository, &files, paths, declared.organisation.as_ref(), catalog);
+            listed.into_iter().map(|l| (l.service.folder.clone(), l)).collect()
         }
     }
 }
 
-fn folder_of(path: &RepoPath) -> Option<String> {
-    let text = path.as_str()?;
-    Some(text.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned())
-}
-
-fn read(tree: &dyn SourceTree, entry: &Entry, catalog: &Catalog) -> Written {
-    let file = entry.path.to_string();
-    let unread = |code: &str, problem: String| {
-        let digest = Digest::of(entry.oid.as_bytes());
-        Written::Unreadable(digest, vec![DocumentError::whole(code, file.as_str(), problem)])
-    };
-    match tree.read(entry, MAX_DNA_BYTES as u64) {
-        Ok(bytes) => match Dna::read(&file, &bytes, catalog) {
-            Ok(dna) => Written::Read(Box::new(dna)),
-            Err(errors) => Written::Unreadable(Digest::of(&bytes), errors),
-        },
-        Err(TreeError { reason: FailureReason::OverBudget, detail, .. }) => unread("E-DNA-TOO-LARGE", detail),
-        Err(error) => unread("E-DNA-UNREADABLE", error.to_string()),
-    }
+/// The paths of files that a pack reads: the population that scopes and rosters are about.
+pub(crate) fn read_paths(entries: &[Entry], probes: &ProbeSet) -> Vec<RepoPath> {
+    entries.iter().filter(|e| probes.class_of(&e.path).dialect != "none").map(|e| e.path.clone()).collect()
 }

@@ -4,13 +4,14 @@
 //! listed has an incomplete population and findings that say so. Next: `compare.rs`.
 
 use crate::cache::MemoryCache;
-use crate::declared::{Declared, Written, services};
+use crate::declared::{Declared, read_paths, services};
 use ligase_catalog::CatalogFile;
 use ligase_document::DocumentError;
 use ligase_domain::{
-    Assessment, Entry, Finding, LookCache, LookedFile, Observation, Population, RepoPath, ServiceId, SourceTree,
+    Assessment, Entry, Finding, LookCache, LookedFile, Observation, Population, ServiceId, SourceTree,
     Timestamp,
 };
+use ligase_policy::roster::Listed;
 use ligase_policy::{Approvals, Catalog, DesiredState, JudgeEnv, JudgeInput, Scope, judge, resolve};
 use ligase_probe::{ProbeSet, Progress, link, look};
 use std::collections::BTreeMap;
@@ -51,7 +52,7 @@ pub struct Inspection {
     /// What is wrong with declarations; their services are judged all the same.
     pub problems: Vec<DocumentError>,
     /// The declarations that governed, by folder, for a comparison.
-    pub(crate) written: BTreeMap<String, Written>,
+    pub(crate) written: BTreeMap<String, Listed>,
 }
 
 impl Inspection {
@@ -125,25 +126,25 @@ impl Inspector {
         &self,
         tree: &dyn SourceTree,
         declared: &Declared,
-        governing: Option<&BTreeMap<String, Written>>,
+        governing: Option<&BTreeMap<String, Listed>>,
         cache: &dyn LookCache,
         now: Timestamp,
         progress: &dyn Progress,
     ) -> Inspection {
         // A tree that cannot be listed shows nothing; `look` says so in the population.
         let entries: Vec<Entry> = tree.entries().unwrap_or_default();
-        let mut written = services(&declared.identities, tree, &entries, &self.catalog, &self.probes);
+        let mut written = services(declared, tree, &entries, &self.catalog, &self.probes);
         if let Some(governing) = governing {
             written.extend(governing.iter().map(|(folder, w)| (folder.clone(), w.clone())));
         }
         let seen = look(&self.probes, tree, cache, progress);
         let observations = link(&self.probes, &seen.files);
-        let paths: Vec<RepoPath> = entries.into_iter().map(|e| e.path).collect();
+        let paths = read_paths(&entries, &self.probes);
         let folders: Vec<String> = written.keys().cloned().collect();
         let nothing = Approvals::default();
-        let of_service = |(folder, written): (&String, &Written)| {
+        let of_service = |(folder, written): (&String, &Listed)| {
             let service = ServiceId { repository: declared.repository.clone(), folder: folder.clone() };
-            let approvals = written.digest().and_then(|d| declared.approvals.get(&d)).unwrap_or(&nothing);
+            let approvals = written.dna.as_ref().and_then(|d| declared.approvals.get(&d.digest)).unwrap_or(&nothing);
             let organisation = declared.organisation.as_ref();
             let desired = resolve(&self.catalog, organisation, written.declaration(), approvals, now);
             let input = JudgeInput {
@@ -162,7 +163,7 @@ impl Inspector {
         };
         Inspection {
             services: written.iter().map(of_service).collect(),
-            problems: written.values().flat_map(|w| w.problems().to_vec()).collect(),
+            problems: written.values().filter_map(|w| w.unreadable.as_ref()).flat_map(|(_, errors)| errors.clone()).collect(),
             looked: seen.files,
             population: seen.population,
             looked_at: seen.looked_at,

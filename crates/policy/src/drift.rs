@@ -58,7 +58,7 @@ pub(crate) fn findings(
     drifts.extend(scope.idle_globs(input.files).into_iter().map(|glob| Drift {
         aspect: "scope",
         what: glob.to_owned(),
-        message: format!("dna.yaml includes {}, which matches no file", escaped(glob, 80)),
+        message: format!("dna.yaml includes {}, which matches no file that a probe reads", escaped(glob, 80)),
         seen: vec![],
     }));
     drifts.extend(owner(dna, input.owner));
