@@ -37,7 +37,7 @@ pub enum Clause {
     Unprobed,
     /// Indeterminate for at least one of them: nothing may be concluded.
     Unclear,
-    /// Every one holds or its subject is gone.
+    /// Every one holds, is waived, or its subject is gone.
     Holds,
     /// At least one does not hold.
     Broken,

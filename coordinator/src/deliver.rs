@@ -69,8 +69,13 @@ fn clause(state: &State, changeset: &Changeset) -> Clause {
     let Some(service) = state.services.get(&changeset.intent.service) else { return Clause::Unprobed };
     let outcome = |id: &FindingId| service.assessment.findings.iter().find(|f| f.id == *id).map(|f| &f.outcome);
     let mut all = Clause::Holds;
+    let waived = |id: &FindingId| {
+        service.assessment.findings.iter().any(|f| f.id == *id && f.outcome == Outcome::NotSatisfied && !f.is_open())
+    };
     for id in &changeset.findings {
         match outcome(id) {
+            // What is waived is not wanted changed; only what was merged is held to what it brought.
+            Some(Outcome::NotSatisfied) if waived(id) && changeset.state == ChangesetState::Open => {}
             Some(Outcome::NotSatisfied) => return Clause::Broken,
             Some(Outcome::Indeterminate(_)) => all = Clause::Unclear,
             // A subject that is gone is not broken any more.
@@ -93,7 +98,7 @@ fn act(running: &Running, repository: &RepositoryId, number: Option<u64>, action
             running.now,
         ),
         Action::CloseAsSatisfied => {
-            running.forges.close(repository, number, "The clause holds on the default branch without this change.", running.now)
+            running.forges.close(repository, number, "Nothing that this change is for is open on the default branch any more.", running.now)
         }
         Action::TellRegressed => running.forges.comment(
             repository,
@@ -145,14 +150,15 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, patc
         rationale: about.map_or("", |c| c.spec.rationale.as_str()),
     };
     let message = message::write(key, about, &findings, &patch, &report);
-    let (ordinal, expected) = app.ledger.read(|s| {
-        let list = s.changesets.get(&key.id());
-        let last = list.and_then(|l| l.last());
-        // One that the forge has refused was never a pull request: it is tried again under its own number.
-        let refused = last.is_some_and(|f| f.changeset.number.is_none());
-        let count = list.map_or(0, |l| u32::try_from(l.len()).unwrap_or(u32::MAX));
-        (count + u32::from(!refused), last.and_then(|f| f.changeset.pushed_head))
-    });
+    let last = app.ledger.read(|s| s.changesets.get(&key.id()).and_then(|l| l.last()).cloned());
+    let live = last.as_ref().filter(|f| matches!(f.changeset.state, ChangesetState::Open) || f.changeset.number.is_none());
+    if live.is_some_and(|f| f.changeset.state == ChangesetState::Open && f.changeset.patch == patch.digest()) {
+        // The same proposal stands already, on an older base perhaps: it is left alone.
+        return Ok(false);
+    }
+    // One that stands open is brought up to date; one that the forge has refused was never a pull request.
+    let ordinal = live.map_or_else(|| last.as_ref().map_or(0, |f| f.ordinal) + 1, |f| f.ordinal);
+    let expected = last.as_ref().and_then(|f| f.changeset.pushed_head);
     let opening = Opening { intent: key, patch: &patch, message: &message, expected_head: expected, at: running.now };
     let changeset = |state, number, head: Option<Oid>| Changeset {
         intent: key.clone(),
@@ -163,10 +169,18 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, patc
         ownership: Ownership::Ours,
         state,
         draft: message.draft.clone(),
-        opened: running.now,
+        opened: live.map_or(running.now, |f| f.changeset.opened),
     };
     let (changeset, opened) = match running.forges.open(&opening) {
-        Ok((number, head)) => (changeset(ChangesetState::Open, Some(number), Some(head)), true),
+        Ok((number, head)) => {
+            let known = live.is_some_and(|f| f.changeset.number == Some(number));
+            (changeset(ChangesetState::Open, Some(number), Some(head)), !known)
+        }
+        // What stands open stays as it is when it cannot be brought up to date.
+        Err(refusal) if live.is_some_and(|f| f.changeset.state == ChangesetState::Open) => {
+            tracing::warn!(%refusal, intent = %key.id(), "an open pull request cannot be brought up to date");
+            return Ok(false);
+        }
         Err(refusal) => (changeset(ChangesetState::Held(refusal.to_string()), None, expected), false),
     };
     let fact = ChangesetFact {

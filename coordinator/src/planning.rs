@@ -7,8 +7,8 @@ use crate::judging::Judged;
 use crate::state::{RemedyState, State};
 use crate::sweep::Running;
 use ligase_domain::{
-    Changeset, ChangesetState, Digest, FieldHasher, Finding, FindingId, IntentId, IntentKey, OrganisationId, RepositoryId,
-    TaskKey,
+    Changeset, ChangesetState, Digest, FieldHasher, Finding, FindingId, IntentId, IntentKey, OrganisationId, Ownership,
+    RepositoryId, TaskKey,
 };
 use ligase_policy::plan::{Plan, PlanInput, PlannedService};
 use ligase_policy::{DesiredState, Mode};
@@ -40,7 +40,9 @@ pub fn plan(state: &State, running: &Running, judged: &AllJudged, remedy_set: &D
             services.push(PlannedService { assessment: &j.assessment, desired, owner: j.owner.as_deref(), base_branch: &j.branch });
         }
     }
-    let changesets = changesets(state);
+    let stale = stale(state, judged, remedy_set, tried);
+    let mut changesets = changesets(state);
+    changesets.retain(|c| !stale.contains(&c.intent.id()));
     let mut abstentions = BTreeMap::new();
     for judged in judged.values().flatten() {
         for finding in judged.assessment.findings.iter().filter(|f| f.is_open()) {
@@ -58,7 +60,8 @@ pub fn plan(state: &State, running: &Running, judged: &AllJudged, remedy_set: &D
             }
         }
     }
-    let created: Vec<_> = changesets.iter().filter(|c| c.number.is_some()).map(|c| c.opened).collect();
+    let all = self::changesets(state);
+    let created: Vec<_> = all.iter().filter(|c| c.number.is_some()).map(|c| c.opened).collect();
     ligase_policy::plan::plan(&PlanInput {
         organisation: &organisation,
         budgets: &running.declared.organisation.budgets,
@@ -110,6 +113,33 @@ fn changesets(state: &State) -> Vec<Changeset> {
             !refused(&f.changeset) && (*i >= resumed || !by_person(&f.changeset))
         };
         out.extend(list.iter().enumerate().filter(counts).map(|(_, f)| f.changeset.clone()));
+    }
+    out
+}
+
+/// Intents whose open pull request is ours and no longer says what is wanted: something that it closes is waived or mended
+/// by other ways, or something has come that it could close. Their patch is made again and the same pull request follows.
+/// One that is only behind its base is left alone.
+fn stale(state: &State, judged: &AllJudged, remedy_set: &Digest, tried: &BTreeSet<IntentId>) -> BTreeSet<IntentId> {
+    let mut out = BTreeSet::new();
+    for (id, list) in &state.changesets {
+        let Some(fact) = list.last() else { continue };
+        let c = &fact.changeset;
+        let ours = c.state == ChangesetState::Open && c.ownership == Ownership::Ours;
+        let service = judged.get(&c.intent.service.repository).and_then(|all| {
+            all.iter().find(|j| j.assessment.service == c.intent.service && j.branch == c.intent.base_branch)
+        });
+        let Some(judged) = service.filter(|_| ours && !tried.contains(id)) else { continue };
+        let remedy = state.remedies.get(id).filter(|r| r.key == remedy_key(&c.intent, judged, remedy_set).digest);
+        let open = |f: &&Finding| f.clause == c.intent.clause && f.is_open() && f.remedy.is_some();
+        let open: BTreeSet<FindingId> = judged.assessment.findings.iter().filter(open).map(|f| f.id).collect();
+        let named: BTreeSet<FindingId> = c.findings.iter().copied().collect();
+        let covered = named.intersection(&open).count();
+        // A remedy that has answered for this very base and desired state has said all that can be said of the others.
+        let come = remedy.is_none() && open.difference(&named).next().is_some();
+        if covered > 0 && (covered < named.len() || come) {
+            out.insert(*id);
+        }
     }
     out
 }
