@@ -1,8 +1,12 @@
 //! End-to-end tests: the house's floors, the wire's freshness, and the built binary on real git repositories.
 
 mod afterwards;
+mod check;
+mod crash;
 mod demo;
 mod determinism;
+mod hostile;
 mod house;
 mod suppression;
+mod waivers;
 mod wire;

@@ -73,7 +73,7 @@ fn watch(pid: Pid, began: Instant, exited: &AtomicBool) -> f64 {
     while !exited.load(Ordering::SeqCst) {
         let text = fs::read_to_string(&status).unwrap_or_default();
         let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-        peak_kib = line.and_then(|l| l.split_whitespace().next()?.parse().ok()).unwrap_or(0.0).max(peak_kib);
+        peak_kib = line.and_then(|l| l.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or(0.0).max(peak_kib);
         if began.elapsed() > RUN_MAX {
             // It may have exited just now.
             let _ = kill_process(pid, Signal::KILL);

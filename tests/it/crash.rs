@@ -1,0 +1,137 @@
+//! A sweep that is killed at any moment loses nothing but its time: the next one comes to what an undisturbed sweep comes to,
+//! each intent has one pull request and one branch, and the store has no damage.
+
+use ligase_tests::{Organisation, Started, finding_rows};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// What an organisation has come to, without dates and without the commits that carry them.
+#[derive(Debug, PartialEq, Eq)]
+struct End {
+    findings: Vec<String>,
+    changesets: Vec<String>,
+    branches: Vec<String>,
+    pulls: usize,
+}
+
+fn end(organisation: &Organisation) -> End {
+    let changesets = organisation.changesets();
+    let keys =
+        ["id", "service", "clause", "branch", "state", "ownership", "findings", "diff", "gate", "title", "patch"];
+    let row = |c: &Value| keys.map(|k| c[k].to_string()).join(" ");
+    let mut rows: Vec<String> = changesets.iter().map(row).collect();
+    rows.sort();
+    let services = ["billing", "directory", "intake"];
+    let refs = |prefix: &str| -> Vec<String> {
+        services
+            .iter()
+            .flat_map(|s| organisation.bare(s).refs(prefix).into_iter().map(move |r| format!("{s} {r}")))
+            .collect()
+    };
+    let findings = finding_rows(&organisation.findings("all"));
+    End { findings, changesets: rows, branches: refs("refs/heads"), pulls: refs("refs/ligase/pulls").len() }
+}
+
+fn undisturbed() -> (Organisation, End, Duration) {
+    let organisation = Organisation::of_demo();
+    let fresh = organisation.copied();
+    let began = Instant::now();
+    organisation.sweep();
+    let took = began.elapsed();
+    let end = end(&organisation);
+    let proposed = end.changesets.len();
+    assert!(proposed >= 8 && end.pulls == proposed, "{proposed} changesets, {} pull requests", end.pulls);
+    (fresh, end, took)
+}
+
+/// Kills a sweep of a fresh copy when `when` says so, sweeps again, and compares.
+fn killed(fresh: &Organisation, wanted: &End, moment: &str, when: impl FnOnce(&Organisation, &mut Started)) {
+    let organisation = fresh.copied();
+    let mut sweep = organisation.start_sweep();
+    when(&organisation, &mut sweep);
+    sweep.kill();
+    let after = organisation.sweep();
+    assert_eq!(after["unreachable"], Value::Array(Vec::new()), "killed {moment}");
+    let got = end(&organisation);
+    assert_eq!(&got, wanted, "killed {moment}");
+    let stats = organisation.run_on_evidence("stats");
+    assert_eq!(stats["damaged"], 0, "killed {moment}: {stats:#}");
+    for service in ["billing", "directory", "intake"] {
+        let bare = organisation.bare(service);
+        let locks = fs::read_dir(bare.path.join("refs/heads"))
+            .unwrap()
+            .flatten()
+            .filter(|e| e.file_name().to_string_lossy().ends_with(".lock"));
+        assert_eq!(locks.count(), 0, "killed {moment}: no lock is left behind");
+    }
+    assert_eq!(organisation.sweep()["opened"], 0, "killed {moment}: and the next opens nothing");
+}
+
+fn at_fractions(fractions: &[u32]) {
+    let (fresh, wanted, took) = undisturbed();
+    for n in fractions {
+        killed(&fresh, &wanted, &format!("after {n} of 16 parts"), |_, _| std::thread::sleep(took * *n / 16));
+    }
+}
+
+/// Waits until something is so, or the sweep has ended: then there is nothing left to disturb.
+fn until(sweep: &mut Started, so: impl Fn() -> bool) {
+    while sweep.runs() && !so() {
+        std::thread::sleep(Duration::from_micros(300));
+    }
+}
+
+fn bytes_below(folder: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(folder) else { return 0 };
+    entries
+        .flatten()
+        .map(|e| e.metadata().map_or(0, |m| if m.is_dir() { bytes_below(&e.path()) } else { m.len() }))
+        .sum()
+}
+
+#[test]
+fn a_sweep_killed_while_it_looks_is_made_good_by_the_next() {
+    at_fractions(&[1, 3, 5]);
+}
+
+#[test]
+fn a_sweep_killed_while_it_patches_is_made_good_by_the_next() {
+    at_fractions(&[7, 9, 11]);
+}
+
+#[test]
+fn a_sweep_killed_while_it_verifies_and_delivers_is_made_good_by_the_next() {
+    at_fractions(&[13, 14, 15]);
+}
+
+#[test]
+fn a_sweep_killed_as_it_writes_its_first_record_branch_and_pull_request_is_made_good_by_the_next() {
+    let (fresh, wanted, _) = undisturbed();
+    killed(&fresh, &wanted, "at the journal's first bytes", |o, sweep| {
+        let journal = o.state().join("journal");
+        until(sweep, || bytes_below(&journal) > 0);
+    });
+    killed(&fresh, &wanted, "at the first branch", |o, sweep| {
+        let heads: Vec<_> =
+            ["billing", "directory", "intake"].iter().map(|s| o.bare(s).path.join("refs/heads/ligase")).collect();
+        until(sweep, || heads.iter().any(|h| h.exists()));
+    });
+    killed(&fresh, &wanted, "at the third pull request", |o, sweep| {
+        let pulls: Vec<_> =
+            ["billing", "directory", "intake"].iter().map(|s| o.bare(s).path.join("refs/ligase/pulls")).collect();
+        until(sweep, || pulls.iter().filter_map(|p| fs::read_dir(p).ok()).flatten().count() >= 3);
+    });
+}
+
+#[test]
+fn a_sweep_killed_three_times_in_a_row_is_made_good_by_the_fourth() {
+    let (fresh, wanted, took) = undisturbed();
+    killed(&fresh, &wanted, "three times", |o, sweep| {
+        std::thread::sleep(took / 3);
+        // The first is still there: a second one must not begin beside it.
+        let beside = o.run(&["sweep", "--json"]);
+        assert!(!sweep.runs() || beside.code == 3, "two sweeps of one state: {}", beside.out);
+    });
+}
