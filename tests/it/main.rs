@@ -7,6 +7,7 @@ mod demo;
 mod determinism;
 mod hostile;
 mod house;
+mod runbooks;
 mod suppression;
 mod waivers;
 mod wire;
