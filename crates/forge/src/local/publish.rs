@@ -2,7 +2,7 @@
 //! comes after a crash.
 //!
 //! The claim decides: one ref per intent, so that however many processes try, one number belongs to it at a time. It names
-//! the head before the branch is moved. A branch that holds neither what the caller last pushed, nor what a claim or a
+//! each head before the branch is moved to it. A branch that holds neither what the caller last pushed, nor what a claim or a
 //! record of ours names, holds a person's work, and is left alone.
 
 use super::record::{self, Claim, Record};
@@ -11,6 +11,9 @@ use crate::port::{Publication, Published, PullState};
 use crate::{ForgeError, mark_body, mark_message};
 use ligase_domain::Oid;
 use ligase_vcs::{CasError, Repository};
+
+/// Heads that a claim remembers: attempts for one intent between two of which no record was made.
+const MAX_HEADS: usize = 100;
 
 impl LocalForge {
     pub(super) fn publish_in(
@@ -31,32 +34,29 @@ impl LocalForge {
         )?;
         let mut pushed = false;
         for _ in 0..TRIES {
-            let claim = record::read_claim(repository, &publication.intent)?;
+            let (tip, claim) = record::read_claim(repository, &publication.intent)?.unzip();
             let standing = match &claim {
-                Some((_, claim)) => self.of_intent(repository, claim.number, publication)?,
+                Some(claim) => self.of_intent(repository, claim.number, publication)?,
                 None => Standing::Free,
             };
+            let number = match (&standing, &claim) {
+                (Standing::Open(record), _) => record.number,
+                (Standing::Free, Some(claim)) => claim.number,
+                _ => next_number(repository)?,
+            };
+            let ours = owned_heads(&standing, claim.as_ref(), head);
             if !pushed {
-                let ours = owned_heads(&standing, claim.as_ref().map(|(_, c)| c), head);
-                let found = expect_unowned_is_expected(repository, publication, &ours)?;
+                let found = expect_ours(repository, publication, &ours)?;
                 // A record is made after its branch; so the branch of an open one was there, and a person removed it.
                 if found.is_none() && matches!(standing, Standing::Open(_)) {
                     return Err(ForgeError::HumanTouched { found });
                 }
             }
-            let (number, before) = match (&standing, &claim) {
-                (Standing::Open(record), Some((tip, _))) => (record.number, Some(*tip)),
-                (Standing::Free, Some((tip, claim))) => (claim.number, Some(*tip)),
-                (_, claim) => (next_number(repository)?, claim.as_ref().map(|(tip, _)| *tip)),
-            };
-            let wanted = Claim { number, head };
-            if claim.as_ref().is_none_or(|(_, c)| *c != wanted)
-                && !wanted.store(repository, &publication.intent, before, publication.at)?
-            {
+            let wanted = Claim { number, heads: with_head(claim.as_ref(), head) };
+            if claim.as_ref() != Some(&wanted) && !wanted.store(repository, &publication.intent, tip, publication.at)? {
                 continue;
             }
             if !pushed {
-                let ours = owned_heads(&standing, claim.as_ref().map(|(_, c)| c), head);
                 push(repository, publication, head, &ours)?;
                 pushed = true;
             }
@@ -97,6 +97,8 @@ impl LocalForge {
     ) -> Result<Option<Published>, ForgeError> {
         if let Standing::Open(_) = standing {
             let stored = self.change_open(repository, number, "push", publication.at, |record| {
+                // Asked again after each lost race: whoever stores last has looked at the branch last.
+                expect_head(repository, publication, head)?;
                 let before = record.clone();
                 bring_up_to_date(record, publication, head);
                 Ok(*record != before)
@@ -108,6 +110,7 @@ impl LocalForge {
                 Err(error) => Err(error),
             };
         }
+        expect_head(repository, publication, head)?;
         let base_tip = repository.branch(&publication.base_branch)?;
         let created = Record::open(number, publication, head, base_tip).create(repository, publication.at)?;
         Ok(created.then_some(Published { number, head, created: true }))
@@ -128,31 +131,55 @@ enum Standing {
 /// Heads on the branch that are certainly ours.
 fn owned_heads(standing: &Standing, claim: Option<&Claim>, head: Oid) -> Vec<Oid> {
     let mut ours = vec![head];
-    ours.extend(claim.map(|c| c.head));
+    ours.extend(claim.into_iter().flat_map(|c| &c.heads));
     if let Standing::Open(record) | Standing::Ended(record) = standing {
         ours.push(record.head);
     }
     ours
 }
 
-/// Before anything is written: is what the branch holds ours, or what the caller expects?
-fn expect_unowned_is_expected(
-    repository: &Repository,
-    publication: &Publication,
-    ours: &[Oid],
-) -> Result<Option<Oid>, ForgeError> {
+/// The claim's heads with this one last.
+fn with_head(claim: Option<&Claim>, head: Oid) -> Vec<Oid> {
+    let before = claim.map(|c| c.heads.as_slice()).unwrap_or_default();
+    if before.last() == Some(&head) {
+        return before.to_vec();
+    }
+    let mut heads: Vec<Oid> = before.iter().copied().filter(|h| *h != head).chain([head]).collect();
+    heads.drain(..heads.len().saturating_sub(MAX_HEADS));
+    heads
+}
+
+/// What the branch holds, if that is ours or what the caller expects.
+fn expect_ours(repository: &Repository, publication: &Publication, ours: &[Oid]) -> Result<Option<Oid>, ForgeError> {
     let found = repository.branch(&publication.branch)?;
     let ok = match found {
         Some(oid) => publication.expected_head == Some(oid) || ours.contains(&oid),
         // A person who removed a branch that we had pushed wants it gone.
         None => publication.expected_head.is_none(),
     };
-    if ok { Ok(found) } else { Err(ForgeError::HumanTouched { found }) }
+    if ok { Ok(found) } else { Err(not_ours(repository, publication, found)?) }
+}
+
+/// After the push: does the branch still hold it?
+fn expect_head(repository: &Repository, publication: &Publication, head: Oid) -> Result<(), ForgeError> {
+    let found = repository.branch(&publication.branch)?;
+    if found == Some(head) { Ok(()) } else { Err(not_ours(repository, publication, found)?) }
+}
+
+/// Whose head is it? One that is claimed by now belongs to another process of ours that publishes the same intent.
+fn not_ours(repository: &Repository, publication: &Publication, found: Option<Oid>) -> Result<ForgeError, ForgeError> {
+    let claim = record::read_claim(repository, &publication.intent)?;
+    let claimed = found.is_some_and(|oid| claim.is_some_and(|(_, c)| c.heads.contains(&oid)));
+    Ok(if claimed {
+        ForgeError::Contended(format!("the branch {}", publication.branch))
+    } else {
+        ForgeError::HumanTouched { found }
+    })
 }
 
 fn push(repository: &Repository, publication: &Publication, head: Oid, ours: &[Oid]) -> Result<(), ForgeError> {
     for _ in 0..TRIES {
-        let found = expect_unowned_is_expected(repository, publication, ours)?;
+        let found = expect_ours(repository, publication, ours)?;
         if found == Some(head) {
             return Ok(());
         }

@@ -41,12 +41,12 @@ pub(super) struct Record {
     other: Map<String, Value>,
 }
 
-/// What binds an intent to a number, and which head is about to be pushed for it: written before the branch is touched, so
-/// that whoever comes after a crash knows our own commit from a person's.
+/// What binds an intent to a number, and which heads were about to be pushed for it, the last one last: written before the
+/// branch is touched, so that whoever comes after a crash knows our own commits from a person's.
 #[derive(Clone, PartialEq, Debug)]
 pub(super) struct Claim {
     pub(super) number: u64,
-    pub(super) head: Oid,
+    pub(super) heads: Vec<Oid>,
 }
 
 pub(super) fn pull_ref(number: u64) -> String {
@@ -87,8 +87,9 @@ pub(super) fn read_claim(repository: &Repository, intent: &IntentId) -> Result<O
     let Some(tip) = repository.reference(&claim_ref(intent))? else { return Ok(None) };
     let stored: StoredClaim = read_json(repository, &tip, "claim.json")?;
     let fits = stored.kind == CLAIM_TYPE && stored.version == VERSION && stored.intent == intent.to_string();
-    let head = stored.head.parse().ok().filter(|_| fits).ok_or_else(|| unreadable("a claim"))?;
-    Ok(Some((tip, Claim { number: stored.number, head })))
+    let heads: Option<Vec<Oid>> = stored.heads.iter().map(|h| h.parse().ok()).collect();
+    let heads = heads.filter(|_| fits).ok_or_else(|| unreadable("a claim"))?;
+    Ok(Some((tip, Claim { number: stored.number, heads })))
 }
 
 impl Claim {
@@ -105,7 +106,7 @@ impl Claim {
             version: VERSION,
             intent: intent.to_string(),
             number: self.number,
-            head: self.head.to_string(),
+            heads: self.heads.iter().map(ToString::to_string).collect(),
         };
         let log = format!("claim {}", self.number);
         let commit = commit_json(repository, &before.into_iter().collect::<Vec<_>>(), "claim.json", &stored, &log, at)?;
@@ -224,7 +225,7 @@ struct StoredClaim {
     version: u32,
     intent: String,
     number: u64,
-    head: String,
+    heads: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
