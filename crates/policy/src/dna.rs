@@ -418,6 +418,7 @@ pub(crate) fn value_of(dna: Option<&Dna>) -> Record<'_> {
                 Record::new([("class", text(class)), ("fields", fields)]).boxed()
             })),
         ),
+        ("fields", words(dna.iter().flat_map(|d| d.data.values().flatten()))),
         (
             "vocabulary",
             Record::new([

@@ -126,7 +126,7 @@ fn population_of(entries: &[Entry], incomplete: Option<String>) -> Population {
             total += 1;
             *by_class.entry(class.to_string()).or_default() += 1;
         }
-        let concerns = class.dialect != "none" || entry.kind == EntryKind::Submodule;
+        let concerns = grammar_of(&class.dialect).is_some() || entry.kind == EntryKind::Submodule;
         if let (true, Some(reason)) = (concerns, unread_reason(entry, &class)) {
             skipped.push(Skipped { path: entry.path.clone(), class, reason: reason.to_owned() });
         }

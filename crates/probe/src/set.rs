@@ -56,6 +56,11 @@ impl ProbeSet {
         self.packs.clone()
     }
 
+    /// Whether a pack reads files of this class.
+    pub fn reads(&self, class: &PathClass) -> bool {
+        grammar_of(&class.dialect).is_some()
+    }
+
     /// What a path alone says of a file.
     pub fn class_of(&self, path: &RepoPath) -> PathClass {
         class_of(path)

@@ -196,3 +196,16 @@ fn fields_are_told_where_the_class_keeps_them() {
         ]
     );
 }
+
+#[test]
+fn what_is_annotated_is_its_type_and_not_what_provides_it() {
+    let source = "import logging\nfrom typing import Annotated\nfrom fastapi import Depends\nlogger = logging.getLogger(__name__)\n\
+                  def verify(api_key: Annotated[str, Depends(scheme)]):\n    logger.warning(\"refused %s\" % api_key)\n";
+    let set = ligase_probe::ProbeSet::load(&ligase_catalog::shipped()).unwrap();
+    let tree = ligase_domain::MapTree::new([("app/security.py", source)]);
+    let look = ligase_probe::look(&set, &tree, &ligase_domain::NoCache, &ligase_probe::NoProgress);
+    let calls = ligase_probe::link(&set, &look.files);
+    let call = calls.iter().find(|o| o.kind == "log-call").unwrap();
+    let values = call.attributes["values"].as_list().unwrap();
+    assert_eq!(values[0].as_map().unwrap()["class"].as_text(), Some("credential"));
+}

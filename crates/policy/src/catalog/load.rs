@@ -435,6 +435,7 @@ pub(crate) fn dna_type(classes: Vec<String>) -> Ty {
         ("residency", Ty::texts()),
         ("frameworks", Ty::texts()),
         ("data", Ty::List(Box::new(Ty::record([("class", Ty::Text(classes)), ("fields", Ty::texts())])))),
+        ("fields", Ty::texts()),
         ("vocabulary", Ty::record([("guards", Ty::texts()), ("sanitizers", Ty::texts()), ("sinks", Ty::texts())])),
     ])
 }

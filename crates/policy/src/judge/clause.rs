@@ -237,7 +237,11 @@ fn message(
         return explain(&symbol, outcome, statement);
     };
     template::fill(template, |name| match name.split_once('.')? {
-        ("it", attribute) => seen.observation.attributes.get(attribute).map(template::of_value),
+        ("it", attribute) => seen.observation.attributes.get(attribute).map(|value| match value.as_list() {
+            // Broken although the vocabulary knows none of it: then the declaration does.
+            Some([]) => "what dna.yaml declares".to_owned(),
+            _ => template::of_value(value),
+        }),
         ("params", parameter) => requirement.parameters.get(parameter).map(template::of_parameter),
         _ => None,
     })

@@ -31,6 +31,26 @@ pub(super) struct Subjects<'v> {
     pub dna: Record<'v>,
     population: Option<Record<'v>>,
     seen: Option<Option<Record<'v>>>,
+    /// Source files of the revision in languages that no probe reads.
+    unread: u64,
+}
+
+/// Dialects that are read, or that hold nothing that runs.
+const READ_OR_NO_CODE: [&str; 3] = ["python", "terraform", "none"];
+
+/// Whether a kind is seen in program code: what is written in a language that no probe reads may hold it too.
+fn is_code(kind: &Kind) -> bool {
+    kind.spec.attributes.get("language").is_some_and(|a| a.values.iter().any(|v| v == "python"))
+}
+
+/// Source files in languages that no probe reads. Counts by class are the revision's, so a repository of several services
+/// counts for each of them: that makes silence less sure, never more.
+fn unread(by_class: &BTreeMap<String, u64>) -> u64 {
+    let of = |(class, count): (&String, &u64)| {
+        let (dialect, origin) = class.split_once('/')?;
+        (origin == Origin::Source.name() && !READ_OR_NO_CODE.contains(&dialect)).then_some(*count)
+    };
+    by_class.iter().filter_map(of).sum()
 }
 
 impl<'v> Subjects<'v> {
@@ -58,6 +78,7 @@ impl<'v> Subjects<'v> {
             incomplete: input.population.incomplete.as_deref(),
             dna: crate::dna::value_of(dna),
             population: None,
+            unread: unread(&input.population.by_class),
             seen: None,
         }
     }
@@ -107,10 +128,12 @@ impl<'v> Subjects<'v> {
             *unmodelled.entry(of).or_default() += 1;
         }
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let looked_like = |kind: &Kind| unmodelled.get(kind.id.as_str()).copied().unwrap_or(0);
+        let unread = i64::try_from(self.unread).unwrap_or(i64::MAX);
         let kinds = self.catalog.kinds().values().map(|kind| {
             let counts = Record::new([
                 ("seen", number(count(self.plain(&kind.id).len()))),
-                ("unmodelled", number(unmodelled.get(kind.id.as_str()).copied().unwrap_or(0))),
+                ("unmodelled", number(looked_like(kind).saturating_add(if is_code(kind) { unread } else { 0 }))),
                 ("skipped", number(count(self.skipped_for(kind).len()))),
             ]);
             (kind.variable.as_str(), counts.boxed())

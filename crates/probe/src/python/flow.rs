@@ -57,12 +57,41 @@ pub(crate) struct Whole<'t> {
     pub(crate) anchor: Node<'t>,
 }
 
+/// The type itself of `Annotated[T, …]`: what stands behind the comma says how it is had, not what it is.
+fn annotated(text: &str) -> &str {
+    let Some(inside) = text.strip_prefix("typing.").unwrap_or(text).strip_prefix("Annotated[") else { return text };
+    let mut depth = 0_u32;
+    for (at, c) in inside.char_indices() {
+        match c {
+            '[' | '(' => depth += 1,
+            ']' | ')' if depth == 0 => return &inside[..at],
+            ']' | ')' => depth -= 1,
+            ',' if depth == 0 => return &inside[..at],
+            _ => {}
+        }
+    }
+    inside
+}
+
+/// Names without a class that are told of one call: a line that a person writes has fewer.
+const MAX_PLAIN: usize = 16;
+
 /// Everything that reaches the sink.
 #[derive(Default, Debug)]
 pub(crate) struct Reached<'t> {
     pub(crate) leaves: Vec<Leaf<'t>>,
     pub(crate) wholes: Vec<Whole<'t>>,
     pub(crate) opaque: Vec<String>,
+    /// Names that no class is known for: a service may have declared one of them.
+    pub(crate) plain: Vec<Plain>,
+}
+
+/// A name that reaches the sink and that the vocabulary does not know.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Plain {
+    pub(crate) name: String,
+    pub(crate) sanitized: bool,
+    pub(crate) sanitizer: String,
 }
 
 impl Reached<'_> {
@@ -372,6 +401,7 @@ impl<'t> Flow<'_, 't> {
         if let Some(hit) = self.classified(name, "").or_else(|| self.classified(&task.hint, "")) {
             return self.leaf(task, name, hit);
         }
+        self.plain(task, name);
         let opaque = &self.vocabulary.sinks.opaque;
         let splat = parameter.as_ref().is_some_and(|p| p.splat);
         let typed = parameter.as_ref().is_some_and(|p| p.annotation.is_some_and(|a| self.is_text_type(a)));
@@ -398,7 +428,7 @@ impl<'t> Flow<'_, 't> {
 
     /// The class that an annotation names, looked for through `Optional`, `list`, `Annotated`; `None` for plain types.
     pub(super) fn class_name(&self, annotation: Node<'t>) -> Option<String> {
-        let text = self.index.source.of(annotation);
+        let text = annotated(self.index.source.of(annotation));
         let mut name = String::new();
         for c in text.chars().take(200).chain([' ']) {
             if c.is_alphanumeric() || c == '_' || c == '.' {
@@ -444,6 +474,24 @@ impl<'t> Flow<'_, 't> {
         if let Some(hit) = self.classified(&task.hint, "").filter(|_| !neutral) {
             let shown = source.short(task.node);
             self.leaf(task, &shown, hit);
+        } else if !neutral {
+            self.plain(task, name);
+        }
+    }
+
+    /// A name that no class is known for.
+    fn plain(&mut self, task: &Task<'t>, name: &str) {
+        let cleaned = task.cleaned.as_ref().filter(|c| !c.hash);
+        // `extra={"chief_complaint": visit.reason}`: what it is called on the way counts as much as what it was.
+        for name in [name, &task.hint].into_iter().filter(|n| !n.is_empty()) {
+            let plain = Plain {
+                name: name.chars().take(80).collect(),
+                sanitized: cleaned.is_some(),
+                sanitizer: cleaned.map(|c| c.by.to_string()).unwrap_or_default(),
+            };
+            if self.out.plain.len() < MAX_PLAIN && !self.out.plain.contains(&plain) {
+                self.out.plain.push(plain);
+            }
         }
     }
 
@@ -467,6 +515,8 @@ impl<'t> Flow<'_, 't> {
         if let Some(hit) = hit {
             let shown = self.index.source.short(task.node);
             self.leaf(task, &shown, hit);
+        } else {
+            self.plain(task, key);
         }
     }
 

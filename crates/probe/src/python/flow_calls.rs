@@ -26,7 +26,8 @@ impl<'t> Flow<'_, 't> {
         {
             return self.key(&task, receiver, &key);
         }
-        if let Some(cleaned) = self.cleaner(&task, &dotted, method) {
+        // `from alerts.privacy import mask as shortened`: what it is called where it comes from counts too.
+        if let Some(cleaned) = self.cleaner(&task, &dotted, method).or_else(|| self.cleaner(&task, &origin, last(&origin))) {
             let inside = Task {
                 cleaned: Some(task.cleaned.clone().filter(|c| !c.hash).unwrap_or(cleaned)),
                 anchor: Some(task.anchored()),

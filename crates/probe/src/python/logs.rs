@@ -254,6 +254,15 @@ fn write<'t>(
                 .value(),
         );
     }
+    reached.plain.sort_by(|a, b| a.name.cmp(&b.name));
+    let plain: Vec<Value> = reached
+        .plain
+        .iter()
+        .map(|p| {
+            let named = Attributes::default().with("name", p.name.as_str()).with("sanitized", p.sanitized);
+            named.with("sanitizer", p.sanitizer.as_str()).value()
+        })
+        .collect();
     let attributes = Attributes::default()
         .with("callee", callee)
         .with("sink", sink.kind.as_str())
@@ -262,6 +271,7 @@ fn write<'t>(
         .with("function", index.function_of(call.scope).map_or("<module>", |f| index.definitions[f].qualified.as_str()))
         .with("values", values)
         .some("objects", objects)
+        .with("plain", plain)
         .with("opaque", texts(reached.opaque));
     let anchors: Vec<(&str, Node<'_>)> = anchors.iter().map(|(name, node)| (name.as_str(), *node)).collect();
     out.seen("log-call", "python/log-call", call.node, attributes, &anchors);
