@@ -22,7 +22,8 @@ pub(crate) fn declared(
     declared.organisation = Some(organisation);
     for fact in &stored.approvals {
         let dna: Digest = convert::digest("approvals.dna", &fact.dna).map_err(|e| malformed(e.to_string()))?;
-        let covers = fact.covers.iter().map(|r| Approval { by: r.by.clone(), recorded: Timestamp(r.recorded) }).collect();
+        let covers =
+            fact.covers.iter().map(|r| Approval { by: r.by.clone(), recorded: Timestamp(r.recorded) }).collect();
         declared.approvals.insert(dna, Approvals { covers, authors: fact.authors.clone(), ..Approvals::default() });
     }
     for owner in &stored.owners {

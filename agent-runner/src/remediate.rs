@@ -82,7 +82,8 @@ async fn change(
     empty: v1::RemedyReport,
 ) -> Result<v1::RemedyReport, Failed> {
     let asked = read(task).map_err(|e| (FailureReason::Malformed, e.to_string()))?;
-    let declarations = convert::digest("declarations", &task.declarations).map_err(|e| (FailureReason::Malformed, e.to_string()))?;
+    let declarations =
+        convert::digest("declarations", &task.declarations).map_err(|e| (FailureReason::Malformed, e.to_string()))?;
     let declarations = runner.objects().fetch_one(&declarations).await.map_err(unreachable)?;
     let (declared, now) =
         desk::declared(&declarations, &runner.inspector, asked.service.repository.clone(), asked.base)?;
@@ -121,7 +122,14 @@ async fn fetch(runner: &AgentRunner, task: &v1::RemedyTask, revision: Oid) -> Re
 
 /// Proposes one patch for all findings; where the gate refuses it, one for each, so that one bad place does not keep the
 /// others from being mended. The patches that pass alone are then proposed together once more.
-fn make(runner: &AgentRunner, base: Arc<dyn SourceTree>, declared: &Declared, now: Timestamp, asked: &Asked, heartbeat: Heartbeat) -> Made {
+fn make(
+    runner: &AgentRunner,
+    base: Arc<dyn SourceTree>,
+    declared: &Declared,
+    now: Timestamp,
+    asked: &Asked,
+    heartbeat: Heartbeat,
+) -> Made {
     let progress = Beat(heartbeat.clone());
     let known = runner.inspector.inspect(base.as_ref(), declared, &NoCache, now, &progress);
     let whole = offer(runner, &base, &known, asked, &asked.findings);
@@ -148,11 +156,24 @@ fn make(runner: &AgentRunner, base: Arc<dyn SourceTree>, declared: &Declared, no
     Made { proposal: whole, gated }
 }
 
-fn offer(runner: &AgentRunner, base: &Arc<dyn SourceTree>, known: &Inspection, asked: &Asked, findings: &[FindingId]) -> Proposal {
+fn offer(
+    runner: &AgentRunner,
+    base: &Arc<dyn SourceTree>,
+    known: &Inspection,
+    asked: &Asked,
+    findings: &[FindingId],
+) -> Proposal {
     propose(&runner.remedies, &runner.inspector, base, known, &asked.service, &asked.clause, findings)
 }
 
-fn try_gate(runner: &AgentRunner, base: &Arc<dyn SourceTree>, declared: &Declared, now: Timestamp, known: &Inspection, proposal: &Proposal) -> Vec<(Patch, Vec<FindingId>, GateReport)> {
+fn try_gate(
+    runner: &AgentRunner,
+    base: &Arc<dyn SourceTree>,
+    declared: &Declared,
+    now: Timestamp,
+    known: &Inspection,
+    proposal: &Proposal,
+) -> Vec<(Patch, Vec<FindingId>, GateReport)> {
     let Some(patch) = &proposal.patch else { return Vec::new() };
     let findings = proposal.patched();
     let input = GateInput {
@@ -184,7 +205,10 @@ async fn report(runner: &AgentRunner, made: Made, empty: v1::RemedyReport) -> Re
         let encoded = encode_patch(patch).map_err(malformed)?;
         let mut objects = runner.objects();
         objects.put(encoded.blobs).await.map_err(unreachable)?;
-        let named = objects.put(vec![encoded.record, encode_gate_report(gated).map_err(malformed)?]).await.map_err(unreachable)?;
+        let named = objects
+            .put(vec![encoded.record, encode_gate_report(gated).map_err(malformed)?])
+            .await
+            .map_err(unreachable)?;
         match gated.refusal() {
             None => {
                 out.patch = digest_bytes(&named[0]);

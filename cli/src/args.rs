@@ -22,7 +22,8 @@ pub struct Cli {
 }
 
 /// Printed below every help page.
-const EXIT_CODES: &str = "Exit codes: 0 everything holds · 1 there are findings · 2 usage or bad input · 3 could not look";
+const EXIT_CODES: &str =
+    "Exit codes: 0 everything holds · 1 there are findings · 2 usage or bad input · 3 could not look";
 
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -55,11 +55,15 @@ impl Embedded {
     }
 
     fn start(standing: &Standing, slots: usize, sweeping: bool) -> Result<Self, Failure> {
-        let organisation_file = organisation_file(standing)?;
         if !sweeping && !standing.state.is_dir() {
             let what = format!("there is no state in {}", standing.state.display());
-            return Err(Failure::input("E-STATE-ABSENT", what, "run `ligase sweep` first, or name the folder with --state"));
+            return Err(Failure::input(
+                "E-STATE-ABSENT",
+                what,
+                "run `ligase sweep` first, or name the folder with --state",
+            ));
         }
+        let organisation_file = organisation_file(standing)?;
         let store = Store::open(&standing.state, StoreOptions::default()).map_err(|e| store_failure(&e))?;
         let ledger = Ledger::open(Arc::new(store), Arc::new(MachineClock)).map_err(|e| ledger_failure(&e))?;
         if sweeping {
@@ -117,7 +121,10 @@ impl Embedded {
     }
 
     /// Asks the API one question.
-    pub fn call<T>(&self, ask: impl AsyncFnOnce(Api) -> Result<tonic::Response<T>, tonic::Status>) -> Result<T, Failure> {
+    pub fn call<T>(
+        &self,
+        ask: impl AsyncFnOnce(Api) -> Result<tonic::Response<T>, tonic::Status>,
+    ) -> Result<T, Failure> {
         let api = self.api();
         Ok(self.runtime().block_on(ask(api))?.into_inner())
     }
@@ -160,7 +167,8 @@ impl Parts {
 /// This program as the child that speaks to git servers.
 pub fn this_program() -> Result<ChildSpec, Failure> {
     let program = std::env::current_exe();
-    let program = program.map_err(|e| Failure::look("E-SELF", format!("cannot find this program: {e}"), "start it by its full path"))?;
+    let program = program
+        .map_err(|e| Failure::look("E-SELF", format!("cannot find this program: {e}"), "start it by its full path"))?;
     Ok(ChildSpec::new(program, ["__vcs"]))
 }
 
@@ -180,7 +188,8 @@ fn organisation_file(standing: &Standing) -> Result<PathBuf, Failure> {
 }
 
 fn remember(state: &Path, file: &Path) -> Result<(), Failure> {
-    let failed = |e| Failure::look("E-STATE-WRITE", format!("{}: {e}", state.display()), "make the state folder writable");
+    let failed =
+        |e| Failure::look("E-STATE-WRITE", format!("{}: {e}", state.display()), "make the state folder writable");
     let (target, fresh) = (state.join(ORGANISATION_FILE), state.join("organisation.new"));
     std::fs::write(&fresh, format!("{}\n", file.display())).map_err(failed)?;
     std::fs::rename(fresh, target).map_err(failed)

@@ -1,6 +1,6 @@
 //! How a command ends: one exit code for each kind of end, and what a person reads when it fails.
 
-use crate::output::{styled, style};
+use crate::output::{style, styled};
 use anstream::eprintln;
 use ligase_document::DocumentError;
 use serde_json::json;
@@ -102,7 +102,8 @@ pub fn document_text(error: &DocumentError) -> String {
 
 /// The same from its parts: code, problem, expected, nearest, remedy.
 pub fn problem_text(place: &str, [code, problem, expected, nearest, remedy]: [&str; 5]) -> String {
-    let mut text = format!("{}[{code}]: {problem}\n  {} {place}", styled(style::RED, "error"), styled(style::BOLD, "at:"));
+    let mut text =
+        format!("{}[{code}]: {problem}\n  {} {place}", styled(style::RED, "error"), styled(style::BOLD, "at:"));
     for (name, part) in [("expected:", expected), ("did you mean:", nearest), ("do:", remedy)] {
         if !part.is_empty() {
             text.push_str(&format!("\n  {} {part}", styled(style::BOLD, name)));

@@ -71,7 +71,13 @@ pub fn outcome(name: &str) -> String {
 
 /// `1 finding`, `2 findings`.
 pub fn counted(count: u64, one: &str) -> String {
-    if count == 1 { format!("1 {one}") } else if let Some(stem) = one.strip_suffix('y') { format!("{count} {stem}ies") } else { format!("{count} {one}s") }
+    if count == 1 {
+        format!("1 {one}")
+    } else if let Some(stem) = one.strip_suffix('y') {
+        format!("{count} {stem}ies")
+    } else {
+        format!("{count} {one}s")
+    }
 }
 
 /// A unified diff in its colours, indented.

@@ -97,12 +97,12 @@ impl App {
                 ((0, 0), false, maker)
             }
             Ingested::LookedAgain { result } => {
-                let Some(Planned::Verification { intent, base, patch }) = self.desk.planned(&key) else { return Ok(()) };
+                let Some(Planned::Verification { intent, base, patch }) = self.desk.planned(&key) else {
+                    return Ok(());
+                };
                 let agreed = match result {
-                    Ok((root, observations)) => {
-                        judging::verify(self, &intent, &base, &patch, &root, &observations)
-                            .unwrap_or_else(|e| Err(("not-judged".to_owned(), e.to_string())))
-                    }
+                    Ok((root, observations)) => judging::verify(self, &intent, &base, &patch, &root, &observations)
+                        .unwrap_or_else(|e| Err(("not-judged".to_owned(), e.to_string()))),
                     Err((reason, detail)) => Err((format!("not-looked-at-{reason}"), detail)),
                 };
                 self.ledger.record(vec![Fact::Verified { key, intent: intent.id(), patch, agreed }])?;

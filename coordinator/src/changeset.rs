@@ -95,7 +95,9 @@ pub fn step(changeset: &Changeset, facts: &Facts) -> Step {
             }
             Clause::Holds | Clause::Unprobed | Clause::Unclear => ChangesetState::MergedVerified(*commit),
         },
-        state @ (ChangesetState::Open | ChangesetState::Held(_)) => published(state, &mut next.ownership, changeset, facts, &mut actions),
+        state @ (ChangesetState::Open | ChangesetState::Held(_)) => {
+            published(state, &mut next.ownership, changeset, facts, &mut actions)
+        }
     };
     Step { next, actions }
 }

@@ -63,7 +63,6 @@ impl Declared {
     }
 }
 
-
 fn folder_of(file: &Path) -> PathBuf {
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
@@ -89,7 +88,8 @@ fn walk(root: &Path, folder: &Path, depth: usize, out: &mut BTreeMap<String, Vec
         let repository = path.join(".git").exists() || path.join("HEAD").exists();
         if kind.is_dir() && depth < DEPTH_MAX && !repository && !entry.file_name().to_string_lossy().starts_with('.') {
             walk(root, &path, depth + 1, out);
-        } else if kind.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml") && out.len() < FILES_MAX {
+        } else if kind.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml") && out.len() < FILES_MAX
+        {
             let (Ok(bytes), Ok(relative)) = (bounded(&path), path.strip_prefix(root)) else { continue };
             out.insert(relative.to_string_lossy().replace('\\', "/"), bytes);
         }

@@ -14,7 +14,7 @@ use crate::state::State;
 use crate::sweep::{Running, SweepError};
 use ligase_domain::{
     Changeset, ChangesetState, Digest, Finding, FindingId, GateCheck, GateVerdict, IntentKey, Oid, Origin, Outcome,
-    Ownership, Patch, RepoPath, RepositoryId, ServiceId,
+    Ownership, Patch, RepoPath, RepositoryId, ServiceId, Timestamp,
 };
 use ligase_policy::patch::{self as structure, ChangedFile, PatchRules};
 use ligase_policy::plan::PlannedIntent;
@@ -47,7 +47,8 @@ pub fn follow(app: &App, running: &Running, repository: &RepositoryId) -> Result
         let number = fact.changeset.number;
         let pull = pulls.iter().find(|p| Some(p.number) == number).map_or(Pull::Unknown, |p| p.state.clone());
         let contains = match (&pull, &fact.changeset.state) {
-            (Pull::Merged { commit }, _) | (_, ChangesetState::Merged(commit) | ChangesetState::MergedVerified(commit)) => {
+            (Pull::Merged { commit }, _)
+            | (_, ChangesetState::Merged(commit) | ChangesetState::MergedVerified(commit)) => {
                 probed.is_some_and(|at| running.forges.contains(repository, commit, &at))
             }
             _ => false,
@@ -83,7 +84,8 @@ fn clause(state: &State, changeset: &Changeset) -> Clause {
         }
     }
     // A file that could not be read hides subjects: what is not seen then is not gone.
-    let hidden = service.assessment.population.incomplete.is_some() || !service.assessment.population.skipped.is_empty();
+    let hidden =
+        service.assessment.population.incomplete.is_some() || !service.assessment.population.skipped.is_empty();
     let gone = changeset.findings.iter().any(|id| outcome(id).is_none());
     if all == Clause::Holds && gone && hidden { Clause::Unclear } else { all }
 }
@@ -120,10 +122,11 @@ pub fn open(app: &App, running: &Running, judged: &AllJudged, intents: &[Planned
         let id = intent.key.id();
         let made = app.ledger.read(|s| {
             let remedy = s.remedies.get(&id)?;
-            matches!(remedy.verified, Some(Ok(()))).then(|| remedy.patch.clone()).flatten()
+            let patch = matches!(remedy.verified, Some(Ok(()))).then(|| remedy.patch.clone()).flatten()?;
+            Some(Made { patch: patch.0, report: patch.1, findings: patch.2, at: remedy.at })
         });
-        let (Some((patch, report, findings)), Some(service)) = (made, service(judged, &intent.key.service)) else { continue };
-        opened += u64::from(open_one(app, running, &intent.key, service, patch, report, findings)?);
+        let (Some(made), Some(service)) = (made, service(judged, &intent.key.service)) else { continue };
+        opened += u64::from(open_one(app, running, &intent.key, service, made)?);
     }
     Ok(opened)
 }
@@ -132,14 +135,28 @@ fn service<'a>(judged: &'a AllJudged, id: &ServiceId) -> Option<&'a Judged> {
     judged.get(&id.repository)?.iter().find(|j| j.assessment.service == *id)
 }
 
-fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, patch_object: Digest, report_object: Digest, claimed: Vec<FindingId>) -> Result<bool, SweepError> {
+/// A patch that may be opened: its object, its report's object, what it closes, and when it was made.
+struct Made {
+    patch: Digest,
+    report: Digest,
+    findings: Vec<FindingId>,
+    at: Timestamp,
+}
+
+fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, made: Made) -> Result<bool, SweepError> {
+    let Made { patch: patch_object, report: report_object, findings: claimed, at } = made;
     let patch = app.ledger.patch(&patch_object)?;
     let report = app.ledger.gate_report(&report_object)?;
     let repository = &key.service.repository;
     if let Err((reason, detail)) = structurally_sound(app, running, repository, &patch) {
         let id = key.id();
         let verification = app.ledger.read(|s| s.remedies.get(&id).map(|r| r.key));
-        let fact = Fact::Verified { key: verification.unwrap_or(patch_object), intent: id, patch: patch_object, agreed: Err((reason, detail)) };
+        let fact = Fact::Verified {
+            key: verification.unwrap_or(patch_object),
+            intent: id,
+            patch: patch_object,
+            agreed: Err((reason, detail)),
+        };
         app.ledger.record(vec![fact])?;
         return Ok(false);
     }
@@ -151,7 +168,8 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, patc
     };
     let message = message::write(key, about, &findings, &patch, &report);
     let last = app.ledger.read(|s| s.changesets.get(&key.id()).and_then(|l| l.last()).cloned());
-    let live = last.as_ref().filter(|f| matches!(f.changeset.state, ChangesetState::Open) || f.changeset.number.is_none());
+    let live =
+        last.as_ref().filter(|f| matches!(f.changeset.state, ChangesetState::Open) || f.changeset.number.is_none());
     if live.is_some_and(|f| f.changeset.state == ChangesetState::Open && f.changeset.patch == patch.digest()) {
         // The same proposal stands already, on an older base perhaps: it is left alone.
         return Ok(false);
@@ -159,7 +177,7 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, patc
     // One that stands open is brought up to date; one that the forge has refused was never a pull request.
     let ordinal = live.map_or_else(|| last.as_ref().map_or(0, |f| f.ordinal) + 1, |f| f.ordinal);
     let expected = last.as_ref().and_then(|f| f.changeset.pushed_head);
-    let opening = Opening { intent: key, patch: &patch, message: &message, expected_head: expected, at: running.now };
+    let opening = Opening { intent: key, patch: &patch, message: &message, expected_head: expected, at };
     let changeset = |state, number, head: Option<Oid>| Changeset {
         intent: key.clone(),
         patch: patch.digest(),
@@ -197,14 +215,22 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, patc
 }
 
 /// The gate's structural checks once more, by whoever decides: on the base's own bytes, not on what the runner said of them.
-fn structurally_sound(app: &App, running: &Running, repository: &RepositoryId, patch: &Patch) -> Result<(), (String, String)> {
+fn structurally_sound(
+    app: &App,
+    running: &Running,
+    repository: &RepositoryId,
+    patch: &Patch,
+) -> Result<(), (String, String)> {
     let origins = origins(app, repository);
     let mut bases = Vec::with_capacity(patch.changes.len());
     for change in &patch.changes {
         let base = running.forges.base(repository, &patch.base_revision, &change.path);
         let (kind, oid, bytes) = base.map_err(|e| ("does-not-apply".to_owned(), e.to_string()))?;
         if oid != change.base {
-            return Err(("does-not-apply".to_owned(), format!("{} is not the blob that the patch was made against", change.path)));
+            return Err((
+                "does-not-apply".to_owned(),
+                format!("{} is not the blob that the patch was made against", change.path),
+            ));
         }
         bases.push((kind, bytes));
     }

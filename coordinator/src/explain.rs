@@ -56,7 +56,8 @@ fn why(app: &App, finding: &Finding) -> Vec<ExplainStep> {
     let mut controls = String::new();
     for control in &finding.controls {
         let framework = app.catalog.framework(&control.framework);
-        let title = framework.and_then(|f| f.controls.iter().find(|c| *c.id == control.control)).map(|c| c.title.as_str());
+        let title =
+            framework.and_then(|f| f.controls.iter().find(|c| *c.id == control.control)).map(|c| c.title.as_str());
         let _ = writeln!(controls, "{} {}  {}", control.framework, control.control, title.unwrap_or_default());
     }
     let mut steps = Vec::new();
@@ -64,12 +65,25 @@ fn why(app: &App, finding: &Finding) -> Vec<ExplainStep> {
         steps.push(step("Controls (contributes to, never proves)", controls));
     }
     if let Some(constraint) = app.catalog.constraint(&finding.clause.constraint) {
-        let text = format!("{}, version {}\n{}\n{}", finding.clause, finding.clause_version, constraint.spec.statement.trim(), constraint.spec.rationale.trim());
+        let text = format!(
+            "{}, version {}\n{}\n{}",
+            finding.clause,
+            finding.clause_version,
+            constraint.spec.statement.trim(),
+            constraint.spec.rationale.trim()
+        );
         steps.push(step("Clause", text));
     }
     if let Some(waiver) = &finding.waiver {
-        let by = if waiver.approved_by.is_empty() { "nobody who may".to_owned() } else { waiver.approved_by.join(", ") };
-        let text = format!("{} ({}), until {}, approved by {by}\n{}", waiver.state.name(), waiver.kind, waiver.expires, waiver.reason);
+        let by =
+            if waiver.approved_by.is_empty() { "nobody who may".to_owned() } else { waiver.approved_by.join(", ") };
+        let text = format!(
+            "{} ({}), until {}, approved by {by}\n{}",
+            waiver.state.name(),
+            waiver.kind,
+            waiver.expires,
+            waiver.reason
+        );
         steps.push(step("Waiver", text));
     }
     steps
@@ -79,7 +93,10 @@ fn place(finding: &Finding) -> ExplainStep {
     match &finding.place {
         Some(p) => step(
             "Place",
-            format!("{}:{} to {}, bytes {} to {}, blob {}", p.path, p.span.line, p.span.end_line, p.span.start, p.span.end, p.blob),
+            format!(
+                "{}:{} to {}, bytes {} to {}, blob {}",
+                p.path, p.span.line, p.span.end_line, p.span.start, p.span.end, p.blob
+            ),
         ),
         None => step("Place", "the service as a whole".to_owned()),
     }
@@ -88,8 +105,10 @@ fn place(finding: &Finding) -> ExplainStep {
 /// The observation sets that it was judged from, re-hashed.
 fn evidence(app: &App, finding: &Finding) -> Result<Vec<ExplainStep>, LedgerError> {
     let objects = app.ledger.store().get_looks(&finding.cites)?;
-    let root = app.ledger.read(|s| s.repositories.get(&finding.service.repository)?.probed.as_ref().map(|(_, _, r)| r.root));
-    let entries = root.and_then(|root| app.ledger.observation_set(&root).ok()).map(|set| set.entries).unwrap_or_default();
+    let root =
+        app.ledger.read(|s| s.repositories.get(&finding.service.repository)?.probed.as_ref().map(|(_, _, r)| r.root));
+    let entries =
+        root.and_then(|root| app.ledger.observation_set(&root).ok()).map(|set| set.entries).unwrap_or_default();
     let paths: BTreeMap<Digest, String> = entries.into_iter().map(|e| (e.key.digest(), e.path.to_string())).collect();
     let mut steps = Vec::new();
     for (key, object) in finding.cites.iter().zip(objects) {
@@ -121,7 +140,8 @@ fn history(app: &App, id: &FindingId) -> Vec<ExplainStep> {
         (None, by) => format!("there at the first look, {}", by.short()),
     };
     let again = if history.reopened == 0 { String::new() } else { format!("; came back {} time(s)", history.reopened) };
-    let mut steps = vec![ExplainStep { at: rfc3339(history.first_seen.0), ..step("First seen", format!("{between}{again}")) }];
+    let mut steps =
+        vec![ExplainStep { at: rfc3339(history.first_seen.0), ..step("First seen", format!("{between}{again}")) }];
     if let Some((revision, at)) = history.closed {
         let text = format!("not there any more at {revision}, on the default branch");
         steps.push(ExplainStep { at: rfc3339(at.0), ..step("Closed", text) });
@@ -141,8 +161,13 @@ fn changes(app: &App, id: &FindingId) -> Result<Vec<ExplainStep>, LedgerError> {
         let made = format!("{}\n{}", patch.remedies.join(", "), patch.diff);
         steps.push(ExplainStep { digest: fact.patch_object.to_string(), verified: true, ..step("Patch", made) });
         let report = view::gate_lines(&app.ledger.gate_report(&fact.report_object)?);
-        let lines: Vec<String> = report.iter().map(|g| format!("{}: {} {}", g.check, g.verdict, g.detail).trim_end().to_owned()).collect();
-        steps.push(ExplainStep { digest: fact.report_object.to_string(), verified: true, ..step("Gate", lines.join("\n")) });
+        let lines: Vec<String> =
+            report.iter().map(|g| format!("{}: {} {}", g.check, g.verdict, g.detail).trim_end().to_owned()).collect();
+        steps.push(ExplainStep {
+            digest: fact.report_object.to_string(),
+            verified: true,
+            ..step("Gate", lines.join("\n"))
+        });
         let c = &fact.changeset;
         let number = c.number.map_or_else(|| "not published".to_owned(), |n| format!("#{n}"));
         let text = format!("{number} on {}, {} ({changeset})", c.intent.branch(), c.state.name());

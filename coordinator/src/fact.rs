@@ -5,8 +5,8 @@
 
 use crate::fields::{FieldError, Fields};
 use ligase_domain::{
-    Changeset, ChangesetState, ClosedBy, Digest, EffectClass, FailureReason, FindingId, IntentId, IntentKey, Oid, OrganisationId,
-    Ownership, RepositoryId, RepoPath, Timestamp,
+    Changeset, ChangesetState, ClosedBy, Digest, EffectClass, FailureReason, FindingId, IntentId, IntentKey, Oid,
+    OrganisationId, Ownership, RepoPath, RepositoryId, Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -132,9 +132,21 @@ pub struct Placed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// A sweep began; its manifest, durable before the first publication.
-    SweepStarted { sweep: Digest, policy: Digest, catalog: Digest, probe_set: Digest, repositories: Vec<ListedRepository> },
+    SweepStarted {
+        sweep: Digest,
+        policy: Digest,
+        catalog: Digest,
+        probe_set: Digest,
+        repositories: Vec<ListedRepository>,
+    },
     /// A probe task reached its terminal record.
-    Probed { key: Digest, repository: RepositoryId, revision: Oid, probe_set: Digest, result: Result<ProbedResult, (FailureReason, String)> },
+    Probed {
+        key: Digest,
+        repository: RepositoryId,
+        revision: Oid,
+        probe_set: Digest,
+        result: Result<ProbedResult, (FailureReason, String)>,
+    },
     /// A remedy task reached its terminal record.
     Remedied(Remedied),
     /// A verification task reached its terminal record: whether the judgement of base plus patch agrees.
@@ -177,7 +189,11 @@ impl Fact {
                 .shown("probe_set", probe_set)
                 .rows("repositories", repositories.iter().map(listed_fields)),
             Self::Probed { key, repository, revision, probe_set, result } => {
-                let fields = Fields::new().shown("key", key).repository(repository).shown("revision", revision).shown("probe_set", probe_set);
+                let fields = Fields::new()
+                    .shown("key", key)
+                    .repository(repository)
+                    .shown("revision", revision)
+                    .shown("probe_set", probe_set);
                 match result {
                     Ok(result) => probed_fields(fields, result),
                     Err(failure) => failed(fields, failure),
@@ -192,7 +208,9 @@ impl Fact {
                 }
             }
             Self::Changeset(fact) => changeset_fields(fact),
-            Self::Placed { repository, rows } => Fields::new().repository(repository).rows("rows", rows.iter().map(placed_fields)),
+            Self::Placed { repository, rows } => {
+                Fields::new().repository(repository).rows("rows", rows.iter().map(placed_fields))
+            }
             Self::Acted { login, act, subject, text, simulated } => Fields::new()
                 .with("login", login.as_str())
                 .with("act", act.as_str())
@@ -200,9 +218,10 @@ impl Fact {
                 .with("text", text.as_str())
                 .with("simulated", *simulated),
             Self::Resumed { intent, login } => Fields::new().shown("intent", intent).with("login", login.as_str()),
-            Self::SweepEnded { sweep, counts } => Fields::new()
-                .shown("sweep", sweep)
-                .rows("counts", counts.iter().map(|(n, c)| Fields::new().with("name", n.as_str()).with("count", number(*c)))),
+            Self::SweepEnded { sweep, counts } => Fields::new().shown("sweep", sweep).rows(
+                "counts",
+                counts.iter().map(|(n, c)| Fields::new().with("name", n.as_str()).with("count", number(*c))),
+            ),
         }
     }
 
@@ -278,7 +297,10 @@ fn read_failure(f: &Fields) -> Result<Option<(FailureReason, String)>, FieldErro
 }
 
 fn listed_fields(listed: &ListedRepository) -> Fields {
-    let fields = Fields::new().repository(&listed.repository).with("name", listed.name.as_str()).with("branch", listed.branch.as_str());
+    let fields = Fields::new()
+        .repository(&listed.repository)
+        .with("name", listed.name.as_str())
+        .with("branch", listed.branch.as_str());
     match &listed.revision {
         Ok(revision) => fields.shown("revision", revision),
         Err(failure) => failed(fields, failure),
@@ -345,7 +367,10 @@ fn remedied_fields(remedied: &Remedied) -> Fields {
         .rows(
             "abstained",
             remedied.abstained.iter().map(|a| {
-                Fields::new().shown("finding", &a.finding).with("reason", a.reason.as_str()).with("detail", a.detail.as_str())
+                Fields::new()
+                    .shown("finding", &a.finding)
+                    .with("reason", a.reason.as_str())
+                    .with("detail", a.detail.as_str())
             }),
         )
         .rows(
@@ -519,8 +544,14 @@ mod tests {
         let service = ServiceId { repository: repository.clone(), folder: "svc".to_owned() };
         let failure = (FailureReason::TooSlow, "late".to_owned());
         let oid = Oid::Sha1([9; 20]);
-        let listed = |revision| ListedRepository { repository: repository.clone(), name: "a".to_owned(), branch: "main".to_owned(), revision };
-        let declaration = |bytes| Declaration { path: RepoPath::new(b"x\xff/dna.yaml".to_vec()), bytes, blob: Some(oid) };
+        let listed = |revision| ListedRepository {
+            repository: repository.clone(),
+            name: "a".to_owned(),
+            branch: "main".to_owned(),
+            revision,
+        };
+        let declaration =
+            |bytes| Declaration { path: RepoPath::new(b"x\xff/dna.yaml".to_vec()), bytes, blob: Some(oid) };
         let result = ProbedResult {
             root: d(1),
             observations: d(2),
@@ -528,7 +559,8 @@ mod tests {
             codeowners: None,
             files_total: 12,
         };
-        let probed = |result| Fact::Probed { key: d(4), repository: repository.clone(), revision: oid, probe_set: d(5), result };
+        let probed =
+            |result| Fact::Probed { key: d(4), repository: repository.clone(), revision: oid, probe_set: d(5), result };
         let remedied = Remedied {
             key: d(1),
             intent: IntentId(d(2)),
@@ -540,12 +572,23 @@ mod tests {
             failure: Some(failure.clone()),
         };
         let mut facts = vec![
-            Fact::SweepStarted { sweep: d(1), policy: d(2), catalog: d(3), probe_set: d(4), repositories: vec![listed(Ok(oid)), listed(Err(failure.clone()))] },
+            Fact::SweepStarted {
+                sweep: d(1),
+                policy: d(2),
+                catalog: d(3),
+                probe_set: d(4),
+                repositories: vec![listed(Ok(oid)), listed(Err(failure.clone()))],
+            },
             probed(Ok(result)),
             probed(Err(failure)),
             Fact::Remedied(remedied),
             Fact::Verified { key: d(1), intent: IntentId(d(2)), patch: d(3), agreed: Ok(()) },
-            Fact::Verified { key: d(1), intent: IntentId(d(2)), patch: d(3), agreed: Err(("not-fixed".to_owned(), "x".to_owned())) },
+            Fact::Verified {
+                key: d(1),
+                intent: IntentId(d(2)),
+                patch: d(3),
+                agreed: Err(("not-fixed".to_owned(), "x".to_owned())),
+            },
             Fact::Placed {
                 repository: repository.clone(),
                 rows: vec![Placed {
@@ -556,7 +599,13 @@ mod tests {
                     earliest: Some(Timestamp(7)),
                 }],
             },
-            Fact::Acted { login: "ada".to_owned(), act: "merge".to_owned(), subject: "s".to_owned(), text: String::new(), simulated: true },
+            Fact::Acted {
+                login: "ada".to_owned(),
+                act: "merge".to_owned(),
+                subject: "s".to_owned(),
+                text: String::new(),
+                simulated: true,
+            },
             Fact::Resumed { intent: IntentId(d(2)), login: "ada".to_owned() },
             Fact::SweepEnded { sweep: d(1), counts: BTreeMap::from([("findings".to_owned(), 3)]) },
         ];

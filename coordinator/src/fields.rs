@@ -135,7 +135,9 @@ impl Fields {
     pub fn parsed_list<T: FromStr>(&self, name: &str) -> Result<Vec<T>, FieldError> {
         self.list(name)?
             .iter()
-            .map(|v| v.as_text().and_then(|t| t.parse().ok()).ok_or_else(|| Self::wrong(name, "an item does not parse")))
+            .map(|v| {
+                v.as_text().and_then(|t| t.parse().ok()).ok_or_else(|| Self::wrong(name, "an item does not parse"))
+            })
             .collect()
     }
 

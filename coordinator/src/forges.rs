@@ -146,7 +146,9 @@ impl Forges {
     fn on_disk(&self, repository: &RepositoryId) -> Result<Repository, ForgeRefusal> {
         self.forge(repository)?;
         match self.location(repository) {
-            Some(Location::Directory(path)) => Repository::open(&path).map_err(|e| ForgeRefusal::Unreadable(e.to_string())),
+            Some(Location::Directory(path)) => {
+                Repository::open(&path).map_err(|e| ForgeRefusal::Unreadable(e.to_string()))
+            }
             _ => Err(ForgeRefusal::Unreadable(format!("{repository} is not on this machine"))),
         }
     }
@@ -186,7 +188,12 @@ impl Forges {
     }
 
     /// What stands at a path of the base: kind, blob id and bytes.
-    pub fn base(&self, repository: &RepositoryId, revision: &Oid, path: &RepoPath) -> Result<(EntryKind, Oid, Vec<u8>), ForgeRefusal> {
+    pub fn base(
+        &self,
+        repository: &RepositoryId,
+        revision: &Oid,
+        path: &RepoPath,
+    ) -> Result<(EntryKind, Oid, Vec<u8>), ForgeRefusal> {
         let unreadable = |e: ligase_vcs::VcsError| ForgeRefusal::Unreadable(e.to_string());
         let repository = self.on_disk(repository)?;
         let entry = repository.entry_at(revision, path).map_err(unreadable)?;
@@ -203,7 +210,13 @@ impl Forges {
         })
     }
 
-    fn approval_facts(&self, repository: &RepositoryId, tip: &Oid, path: &RepoPath, blob: &Oid) -> Result<Approvals, ForgeRefusal> {
+    fn approval_facts(
+        &self,
+        repository: &RepositoryId,
+        tip: &Oid,
+        path: &RepoPath,
+        blob: &Oid,
+    ) -> Result<Approvals, ForgeRefusal> {
         let forge = self.forge(repository)?;
         if !forge.capabilities().review {
             return Ok(Approvals::default());
@@ -245,39 +258,84 @@ impl Forges {
     }
 
     /// Ligase says something.
-    pub fn comment(&self, repository: &RepositoryId, number: u64, text: &str, at: Timestamp) -> Result<(), ForgeRefusal> {
+    pub fn comment(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        text: &str,
+        at: Timestamp,
+    ) -> Result<(), ForgeRefusal> {
         Ok(self.forge(repository)?.comment(repository, number, &Actor::Ligase, text, at)?)
     }
 
     /// Ligase closes.
-    pub fn close(&self, repository: &RepositoryId, number: u64, reason: &str, at: Timestamp) -> Result<(), ForgeRefusal> {
+    pub fn close(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<(), ForgeRefusal> {
         Ok(self.forge(repository)?.close(repository, number, &Actor::Ligase, reason, at)?)
     }
 
     /// A person says something.
-    pub fn comment_by(&self, repository: &RepositoryId, number: u64, login: &str, text: &str, at: Timestamp) -> Result<(), ForgeRefusal> {
+    pub fn comment_by(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        login: &str,
+        text: &str,
+        at: Timestamp,
+    ) -> Result<(), ForgeRefusal> {
         Ok(self.forge(repository)?.comment(repository, number, &person(login), text, at)?)
     }
 
     /// A person closes.
-    pub fn close_by(&self, repository: &RepositoryId, number: u64, login: &str, reason: &str, at: Timestamp) -> Result<(), ForgeRefusal> {
+    pub fn close_by(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        login: &str,
+        reason: &str,
+        at: Timestamp,
+    ) -> Result<(), ForgeRefusal> {
         Ok(self.forge(repository)?.close(repository, number, &person(login), reason, at)?)
     }
 
     /// A person approves the head that stands there now.
-    pub fn approve(&self, repository: &RepositoryId, number: u64, login: &str, at: Timestamp) -> Result<(), ForgeRefusal> {
+    pub fn approve(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        login: &str,
+        at: Timestamp,
+    ) -> Result<(), ForgeRefusal> {
         let forge = self.forge(repository)?;
         let head = head_of(forge.as_ref(), repository, number)?;
         Ok(forge.approve(repository, number, login, &head, at)?)
     }
 
     /// A person approves a revision, and with it the waivers in its declarations.
-    pub fn approve_revision(&self, repository: &RepositoryId, revision: &Oid, login: &str, at: Timestamp) -> Result<(), ForgeRefusal> {
+    pub fn approve_revision(
+        &self,
+        repository: &RepositoryId,
+        revision: &Oid,
+        login: &str,
+        at: Timestamp,
+    ) -> Result<(), ForgeRefusal> {
         Ok(self.forge(repository)?.approve_revision(repository, revision, login, at)?)
     }
 
     /// A person merges the head that stands there now, and says with it that a draft is ready.
-    pub fn merge(&self, repository: &RepositoryId, number: u64, login: &str, simulated: bool, at: Timestamp) -> Result<Oid, ForgeRefusal> {
+    pub fn merge(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        login: &str,
+        simulated: bool,
+        at: Timestamp,
+    ) -> Result<Oid, ForgeRefusal> {
         let forge = self.forge(repository)?;
         let head = head_of(forge.as_ref(), repository, number)?;
         if forge.pull(repository, number)?.draft {
@@ -287,7 +345,13 @@ impl Forges {
     }
 
     /// A person undoes a merge.
-    pub fn revert(&self, repository: &RepositoryId, number: u64, login: &str, at: Timestamp) -> Result<Oid, ForgeRefusal> {
+    pub fn revert(
+        &self,
+        repository: &RepositoryId,
+        number: u64,
+        login: &str,
+        at: Timestamp,
+    ) -> Result<Oid, ForgeRefusal> {
         Ok(self.forge(repository)?.revert(repository, number, &person(login), at)?)
     }
 }
@@ -306,18 +370,29 @@ fn source_problem(name: &str, error: &ForgeError) -> v1::RepositoryProblem {
         ForgeError::Failed { reason, .. } => *reason,
         _ => FailureReason::NotFound,
     };
-    v1::RepositoryProblem { repository: format!("source {name}"), reason: reason.name().to_owned(), detail: error.to_string() }
+    v1::RepositoryProblem {
+        repository: format!("source {name}"),
+        reason: reason.name().to_owned(),
+        detail: error.to_string(),
+    }
 }
 
 /// The heads of repositories, several at once.
 fn heads(forge: &dyn Forge, repositories: &[ligase_forge::Listed]) -> Vec<ListedRepository> {
     let share = repositories.len().div_ceil(HEADS_AT_ONCE).max(1);
+    let crashed = |r: &ligase_forge::Listed| ListedRepository {
+        repository: r.id.clone(),
+        name: r.name.clone(),
+        branch: String::new(),
+        revision: Err((FailureReason::Crashed, "asking for its head panicked".to_owned())),
+    };
     std::thread::scope(|threads| {
-        let parts: Vec<_> = repositories
-            .chunks(share)
-            .map(|part| threads.spawn(move || part.iter().map(|r| head(forge, r)).collect::<Vec<_>>()))
-            .collect();
-        parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
+        let ask = |part: &'_ [ligase_forge::Listed]| part.iter().map(|r| head(forge, r)).collect::<Vec<_>>();
+        let parts: Vec<_> = repositories.chunks(share).map(|part| (part, threads.spawn(move || ask(part)))).collect();
+        // A part that panicked is named, not dropped.
+        let heads =
+            parts.into_iter().map(|(part, asked)| asked.join().unwrap_or_else(|_| part.iter().map(crashed).collect()));
+        heads.flatten().collect()
     })
 }
 

@@ -82,7 +82,14 @@ struct Facts {
     owners: BTreeMap<String, (OwnerFact, Option<String>)>,
 }
 
-fn gather(app: &App, running: &Running, repository: &RepositoryId, revision: &Oid, result: &ProbedResult, look: &Look<'_>) -> Result<Facts, LedgerError> {
+fn gather(
+    app: &App,
+    running: &Running,
+    repository: &RepositoryId,
+    revision: &Oid,
+    result: &ProbedResult,
+    look: &Look<'_>,
+) -> Result<Facts, LedgerError> {
     let mut files = Vec::with_capacity(result.declarations.len());
     for declaration in &result.declarations {
         let bytes = match &declaration.bytes {
@@ -154,8 +161,15 @@ pub fn judge_repository(app: &App, running: &Running, repository: &RepositoryId)
 
 /// Whether an assessment is what the same inputs would be judged to be: the revision settles the source, its declarations
 /// and owners; the desired state settles policy, catalog, waivers and approvals.
-fn stands(assessment: &Assessment, revision: &Oid, desired: &DesiredState, probe_set: &Digest, running: &Running) -> bool {
-    let current = assessment.revision == *revision && assessment.desired == desired.digest && assessment.probe_set == *probe_set;
+fn stands(
+    assessment: &Assessment,
+    revision: &Oid,
+    desired: &DesiredState,
+    probe_set: &Digest,
+    running: &Running,
+) -> bool {
+    let current =
+        assessment.revision == *revision && assessment.desired == desired.digest && assessment.probe_set == *probe_set;
     current && assessment.valid_until.is_none_or(|until| running.now < until)
 }
 
@@ -165,7 +179,15 @@ fn desired(app: &App, running: &Running, listed: &Listed, facts: &Facts) -> Desi
     resolve(&app.catalog, Some(&running.declared.organisation), listed.declaration(), approvals, running.now)
 }
 
-fn input<'a>(app: &App, listed: &'a Listed, revision: Oid, seen: &'a Seen, folders: &'a [String], owner: OwnerFact, root: Digest) -> JudgeInput<'a> {
+fn input<'a>(
+    app: &App,
+    listed: &'a Listed,
+    revision: Oid,
+    seen: &'a Seen,
+    folders: &'a [String],
+    owner: OwnerFact,
+    root: Digest,
+) -> JudgeInput<'a> {
     JudgeInput {
         service: &listed.service,
         revision,
@@ -204,7 +226,14 @@ fn context(running: &Running, facts: &Facts) -> v1::Declarations {
 
 /// Judges base plus patch from what a worker saw of it, and compares with the base: every finding that the patch claims to
 /// close is now satisfied, its subject still there; nothing new is broken; nothing that was decided became unclear.
-pub fn verify(app: &App, intent: &IntentKey, base: &Oid, patch: &Digest, root: &Digest, observations: &Digest) -> Result<Result<(), (String, String)>, LedgerError> {
+pub fn verify(
+    app: &App,
+    intent: &IntentKey,
+    base: &Oid,
+    patch: &Digest,
+    root: &Digest,
+    observations: &Digest,
+) -> Result<Result<(), (String, String)>, LedgerError> {
     let disagree = |reason: &str, detail: String| Ok(Err((reason.to_owned(), detail)));
     let Some(running) = app.running() else { return disagree("not-judged", "no sweep runs".to_owned()) };
     let repository = &intent.service.repository;
@@ -265,7 +294,10 @@ impl Verdict {
         }
         for (id, finding) in old.iter().filter(|(id, f)| f.outcome == Outcome::Satisfied && !new.contains_key(id)) {
             if !claimed.contains(id) {
-                self.refuse("subject-vanished", format!("{} {} is not there any more", finding.clause, finding.subject.symbol));
+                self.refuse(
+                    "subject-vanished",
+                    format!("{} {} is not there any more", finding.clause, finding.subject.symbol),
+                );
             }
         }
     }
@@ -277,7 +309,9 @@ impl Verdict {
     fn of(self, claimed: &[FindingId]) -> Result<(), (String, String)> {
         match self.wrong {
             Some(wrong) => Err(wrong),
-            None if claimed.is_empty() => Err(("claims-nothing".to_owned(), "the patch names no finding that it closes".to_owned())),
+            None if claimed.is_empty() => {
+                Err(("claims-nothing".to_owned(), "the patch names no finding that it closes".to_owned()))
+            }
             None if claimed.iter().all(|id| self.fixed.contains(id)) => Ok(()),
             None => Err(("not-fixed".to_owned(), "a claimed finding is not one of the base's".to_owned())),
         }

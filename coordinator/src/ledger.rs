@@ -24,7 +24,9 @@ pub enum LedgerError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The store lacks an object that a record names.
-    #[error("E-LEDGER-MISSING: the store lacks {0} || restore it from a backup: run `ligase evidence stats` to see what is damaged")]
+    #[error(
+        "E-LEDGER-MISSING: the store lacks {0} || restore it from a backup: run `ligase evidence stats` to see what is damaged"
+    )]
     Missing(Digest),
     /// A stored record does not read.
     #[error("E-LEDGER-RECORD: {0}")]
@@ -87,7 +89,11 @@ impl Ledger {
         // Held from before the append to after the projection, so that the projection's order is the journal's.
         let mut state = self.lock();
         let at = self.clock.now();
-        let entry = |(fact, bytes): (&Fact, &Vec<u8>)| JournalEntry { kind: fact.kind().to_owned(), digest: Digest::of(bytes), at };
+        let entry = |(fact, bytes): (&Fact, &Vec<u8>)| JournalEntry {
+            kind: fact.kind().to_owned(),
+            digest: Digest::of(bytes),
+            at,
+        };
         let entries = facts.iter().zip(&objects).map(entry).collect();
         self.store.commit(Batch { objects, looks: Vec::new(), entries })?;
         for fact in &facts {

@@ -22,8 +22,8 @@ mod sweep;
 mod view;
 
 pub use app::Config;
-pub use ligase_forge::RemoteOptions;
 pub use ledger::{Ledger, LedgerError};
+pub use ligase_forge::RemoteOptions;
 
 use app::App;
 use ligase_policy::Catalog;

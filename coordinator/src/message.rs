@@ -31,7 +31,13 @@ pub struct About<'a> {
 }
 
 /// Writes the message of an intent's pull request.
-pub fn write(intent: &IntentKey, about: About<'_>, findings: &[&Finding], patch: &Patch, report: &GateReport) -> Message {
+pub fn write(
+    intent: &IntentKey,
+    about: About<'_>,
+    findings: &[&Finding],
+    patch: &Patch,
+    report: &GateReport,
+) -> Message {
     let draft = draft(patch, report);
     let title = title(intent, findings);
     let mut body = String::new();
@@ -99,7 +105,13 @@ fn places(findings: &[&Finding]) -> String {
     let mut out = String::new();
     for finding in findings.iter().take(LISTED_MAX) {
         let place = finding.place.as_ref().map(|p| format!(" in `{}:{}`", quoted(&p.path.to_string()), p.span.line));
-        let _ = writeln!(out, "- `{}`{}: {}", quoted(&finding.subject.symbol), place.unwrap_or_default(), quoted(&finding.message));
+        let _ = writeln!(
+            out,
+            "- `{}`{}: {}",
+            quoted(&finding.subject.symbol),
+            place.unwrap_or_default(),
+            quoted(&finding.message)
+        );
     }
     if findings.len() > LISTED_MAX {
         let _ = writeln!(out, "- and {} more", findings.len() - LISTED_MAX);
@@ -108,7 +120,8 @@ fn places(findings: &[&Finding]) -> String {
 }
 
 fn changes(patch: &Patch) -> String {
-    let files = patch.changes.iter().map(|c| format!("`{}`", quoted(&c.path.to_string()))).collect::<Vec<_>>().join(", ");
+    let files =
+        patch.changes.iter().map(|c| format!("`{}`", quoted(&c.path.to_string()))).collect::<Vec<_>>().join(", ");
     let note = if patch.effect.note.is_empty() { String::new() } else { format!(" {}", quoted(&patch.effect.note)) };
     format!("{files}. Effect: **{}**.{note} Made by {}.", patch.effect.class.name(), patch.remedies.join(", "))
 }

@@ -20,12 +20,19 @@ pub type AllJudged = BTreeMap<RepositoryId, Vec<Judged>>;
 
 /// The key of an intent's remedy task: it changes with the base, the remedies and everything that is wanted.
 pub fn remedy_key(intent: &IntentKey, judged: &Judged, remedy_set: &Digest) -> TaskKey {
-    let wanted = FieldHasher::new("ligase.remedy-set.v1").field(remedy_set.as_bytes()).field(judged.desired.digest.as_bytes());
+    let wanted =
+        FieldHasher::new("ligase.remedy-set.v1").field(remedy_set.as_bytes()).field(judged.desired.digest.as_bytes());
     TaskKey::remedy(&intent.id(), &judged.assessment.revision, &wanted.finish())
 }
 
 /// Makes the plan. `tried` are the intents that this sweep has asked patches for already.
-pub fn plan(state: &State, running: &Running, judged: &AllJudged, remedy_set: &Digest, tried: &BTreeSet<IntentId>) -> Plan {
+pub fn plan(
+    state: &State,
+    running: &Running,
+    judged: &AllJudged,
+    remedy_set: &Digest,
+    tried: &BTreeSet<IntentId>,
+) -> Plan {
     let organisation = OrganisationId(running.declared.organisation.name.clone());
     // Where nothing can be published, nothing is proposed.
     let watched: BTreeMap<&RepositoryId, Vec<DesiredState>> = judged
@@ -37,7 +44,12 @@ pub fn plan(state: &State, running: &Running, judged: &AllJudged, remedy_set: &D
     for (repository, all) in judged {
         for (index, j) in all.iter().enumerate() {
             let desired = watched.get(repository).map_or(&j.desired, |w| &w[index]);
-            services.push(PlannedService { assessment: &j.assessment, desired, owner: j.owner.as_deref(), base_branch: &j.branch });
+            services.push(PlannedService {
+                assessment: &j.assessment,
+                desired,
+                owner: j.owner.as_deref(),
+                base_branch: &j.branch,
+            });
         }
     }
     let stale = stale(state, judged, remedy_set, tried);
@@ -93,7 +105,8 @@ fn abstained(remedy: &RemedyState, finding: &Finding, current: bool, tried: bool
     if let Some((reason, _)) = &remedy.failure {
         return tried.then(|| format!("remedy-failed-{reason}"));
     }
-    let refused = || remedy.refused.last().map_or_else(|| "no-patch-made".to_owned(), |r| format!("refused-{}", r.reason));
+    let refused =
+        || remedy.refused.last().map_or_else(|| "no-patch-made".to_owned(), |r| format!("refused-{}", r.reason));
     match (&remedy.patch, &remedy.verified) {
         (Some(_), Some(Err((reason, _)))) => Some(format!("refused-{reason}")),
         (Some((_, _, patched)), _) if patched.contains(&finding.id) => tried.then(|| "forge-refused".to_owned()),
@@ -109,9 +122,8 @@ fn changesets(state: &State) -> Vec<Changeset> {
         let by_person = |c: &Changeset| changeset::blocks(c).is_some_and(|b| b.ends_with("by-person"));
         // What the forge refused to take is planned again: the reason may have gone.
         let refused = |c: &Changeset| matches!(c.state, ChangesetState::Held(_)) && c.number.is_none();
-        let counts = |(i, f): &(usize, &ChangesetFact)| {
-            !refused(&f.changeset) && (*i >= resumed || !by_person(&f.changeset))
-        };
+        let counts =
+            |(i, f): &(usize, &ChangesetFact)| !refused(&f.changeset) && (*i >= resumed || !by_person(&f.changeset));
         out.extend(list.iter().enumerate().filter(counts).map(|(_, f)| f.changeset.clone()));
     }
     out
@@ -154,9 +166,16 @@ fn intent_of(organisation: &OrganisationId, judged: &Judged, finding: &Finding) 
 }
 
 /// Where every open finding stands, by repository.
-pub fn placed(state: &State, running: &Running, judged: &AllJudged, plan: &Plan) -> BTreeMap<RepositoryId, Vec<Placed>> {
-    let repository: BTreeMap<FindingId, &RepositoryId> =
-        judged.iter().flat_map(|(r, all)| all.iter().flat_map(|j| &j.assessment.findings).map(move |f| (f.id, r))).collect();
+pub fn placed(
+    state: &State,
+    running: &Running,
+    judged: &AllJudged,
+    plan: &Plan,
+) -> BTreeMap<RepositoryId, Vec<Placed>> {
+    let repository: BTreeMap<FindingId, &RepositoryId> = judged
+        .iter()
+        .flat_map(|(r, all)| all.iter().flat_map(|j| &j.assessment.findings).map(move |f| (f.id, r)))
+        .collect();
     let mut out: BTreeMap<RepositoryId, Vec<Placed>> = judged.keys().map(|r| (r.clone(), Vec::new())).collect();
     let mut put = |finding: FindingId, place: &str, reason: String, detail: String, earliest| {
         let Some(rows) = repository.get(&finding).and_then(|r| out.get_mut(*r)) else { return };
@@ -202,10 +221,16 @@ pub fn rows(judged: &AllJudged, placed: &BTreeMap<RepositoryId, Vec<Placed>>) ->
     for judged in judged.values().flatten() {
         for finding in &judged.assessment.findings {
             let Some(placed) = places.get(&finding.id) else { continue };
-            let key = (judged.assessment.name.clone(), finding.clause.to_string(), placed.place.clone(), placed.reason.clone());
+            let key = (
+                judged.assessment.name.clone(),
+                finding.clause.to_string(),
+                placed.place.clone(),
+                placed.reason.clone(),
+            );
             *counts.entry(key).or_default() += 1;
         }
     }
-    let row = |((service, clause, decision, reason), findings)| v1::Planned { service, clause, findings, decision, reason };
+    let row =
+        |((service, clause, decision, reason), findings)| v1::Planned { service, clause, findings, decision, reason };
     counts.into_iter().map(row).collect()
 }

@@ -6,8 +6,8 @@
 use crate::changeset;
 use crate::fact::{Abstained, ChangesetFact, Fact, ListedRepository, Placed, ProbedResult, Refused, Remedied};
 use ligase_domain::{
-    Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome, RepositoryId, Retry,
-    ServiceId, Timestamp,
+    Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome,
+    RepositoryId, Retry, ServiceId, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -54,6 +54,8 @@ pub struct History {
 pub struct RemedyState {
     /// The task's key.
     pub key: Digest,
+    /// When it ended; the date of the commit that delivers it, so that a second attempt makes the same one.
+    pub at: Timestamp,
     /// Against which revision it was tried.
     pub base: Oid,
     /// What no patch was made for.
@@ -143,8 +145,9 @@ impl State {
                 self.sweeps.push(SweepState { sweep: *sweep, started: at, ended: None });
             }
             Fact::Probed { key, repository, revision, probe_set, result } => {
-                // What another attempt may mend has no terminal record: the next sweep asks again.
-                if result.as_ref().err().is_none_or(|(reason, _)| reason.retry() == Retry::Never) {
+                // What could not be looked at has no terminal record: the next sweep asks again, for a repository can be
+                // mended without a commit.
+                if result.is_ok() {
                     self.terminal.insert(*key);
                 }
                 let Some(state) = self.repositories.get_mut(repository) else { return };
@@ -156,7 +159,7 @@ impl State {
                     Err((reason, detail)) => state.failed = Some((*revision, *reason, detail.clone())),
                 }
             }
-            Fact::Remedied(remedied) => self.remedied(remedied),
+            Fact::Remedied(remedied) => self.remedied(at, remedied),
             Fact::Verified { key, intent, patch, agreed } => self.verified(key, intent, patch, agreed),
             Fact::Changeset(fact) => self.changeset(fact),
             Fact::Resumed { intent, .. } => {
@@ -190,12 +193,13 @@ impl State {
             .or_insert_with(|| RepositoryState { listed: listed.clone(), probed: None, failed: None });
     }
 
-    fn remedied(&mut self, r: &Remedied) {
+    fn remedied(&mut self, at: Timestamp, r: &Remedied) {
         if r.failure.as_ref().is_none_or(|(reason, _)| reason.retry() == Retry::Never) {
             self.terminal.insert(r.key);
         }
         let state = RemedyState {
             key: r.key,
+            at,
             base: r.base,
             abstained: r.abstained.clone(),
             refused: r.refused.clone(),
@@ -278,12 +282,15 @@ impl State {
     pub fn deciding(&self, intent: &IntentId, finding: &FindingId) -> Option<&Changeset> {
         let resumed = self.resumed.get(intent).copied().unwrap_or(0);
         let list = self.changesets.get(intent)?;
-        list.iter().enumerate().rev().map(|(i, c)| (i, &c.changeset)).find(|(_, c)| c.findings.contains(finding)).and_then(
-            |(i, c)| {
+        list.iter()
+            .enumerate()
+            .rev()
+            .map(|(i, c)| (i, &c.changeset))
+            .find(|(_, c)| c.findings.contains(finding))
+            .and_then(|(i, c)| {
                 let overruled = i < resumed && changeset::blocks(c).is_some_and(|b| b.ends_with("by-person"));
                 (!overruled).then_some(c)
-            },
-        )
+            })
     }
 
     /// The intent's pull request that stands open or is about to, if there is one.

@@ -16,8 +16,8 @@ use crate::planning;
 use crate::view;
 use ligase_document::DocumentError;
 use ligase_domain::{
-    Digest, FailureReason, FieldHasher, Finding, FindingId, IntentId, IntentKey, Oid, OrganisationId, Outcome, RepositoryId,
-    TaskKey, Timestamp,
+    Digest, FailureReason, FieldHasher, Finding, FindingId, IntentId, IntentKey, Oid, OrganisationId, Outcome,
+    RepositoryId, TaskKey, Timestamp,
 };
 use ligase_policy::plan::Plan;
 use ligase_proto::convert::{digest_bytes, location_message, repository_message, service_message};
@@ -65,13 +65,23 @@ struct Teller(Sender<v1::SweepProgress>);
 
 impl Teller {
     async fn tell(&self, stage: &str, done: usize, total: usize, detail: String) {
-        let message = v1::SweepProgress { stage: stage.to_owned(), done: done as u64, total: total as u64, detail, summary: None };
+        let message = v1::SweepProgress {
+            stage: stage.to_owned(),
+            done: done as u64,
+            total: total as u64,
+            detail,
+            summary: None,
+        };
         let _ = self.0.send(message).await;
     }
 }
 
 /// Runs one sweep. Only one runs at a time.
-pub async fn sweep(app: Arc<App>, plan_only: bool, progress: Sender<v1::SweepProgress>) -> Result<v1::SweepSummary, SweepError> {
+pub async fn sweep(
+    app: Arc<App>,
+    plan_only: bool,
+    progress: Sender<v1::SweepProgress>,
+) -> Result<v1::SweepSummary, SweepError> {
     let ends = app.ends.try_lock().map_err(|_| SweepError::Running)?;
     let mut pass = match Pass::begin(&app, plan_only, Teller(progress)).await? {
         Ok(pass) => pass,
@@ -116,14 +126,20 @@ struct Pass {
 }
 
 impl Pass {
-    async fn begin(app: &Arc<App>, plan_only: bool, teller: Teller) -> Result<Result<Self, Vec<DocumentError>>, SweepError> {
+    async fn begin(
+        app: &Arc<App>,
+        plan_only: bool,
+        teller: Teller,
+    ) -> Result<Result<Self, Vec<DocumentError>>, SweepError> {
         teller.tell("listing", 0, 0, String::new()).await;
         let at = Arc::clone(app);
         let listed = blocking(move || {
             let declared = match Declared::read(&at.config.organisation_file, &at.catalog) {
                 Ok(declared) => declared,
                 Err(DeclaredError::Documents(problems)) => return Ok(Err(problems)),
-                Err(DeclaredError::Unreadable(path, e)) => return Err(SweepError::Unreadable(path.display().to_string(), e)),
+                Err(DeclaredError::Unreadable(path, e)) => {
+                    return Err(SweepError::Unreadable(path.display().to_string(), e));
+                }
             };
             let forges = Forges::of(&declared, &at.config.remote);
             let (listed, problems) = forges.listing();
@@ -151,14 +167,33 @@ impl Pass {
         let running = Arc::new(running);
         app.set_running(Some(Arc::clone(&running)));
         let began_ms = running.now.0;
-        let mut summary = v1::SweepSummary { sweep: running.sweep.to_string(), repositories: listed.len() as u64, ..Default::default() };
+        let mut summary = v1::SweepSummary {
+            sweep: running.sweep.to_string(),
+            repositories: listed.len() as u64,
+            ..Default::default()
+        };
         summary.unreachable = problems;
         let (judged, tried) = (Arc::default(), BTreeSet::new());
         let app = Arc::clone(app);
-        Ok(Ok(Self { app, running, teller, plan_only, listed, judged, tried, publications: 0, began_ms, summary, looking: (0, 0) }))
+        Ok(Ok(Self {
+            app,
+            running,
+            teller,
+            plan_only,
+            listed,
+            judged,
+            tried,
+            publications: 0,
+            began_ms,
+            summary,
+            looking: (0, 0),
+        }))
     }
 
-    async fn run(&mut self, mut ends: MutexGuard<'_, UnboundedReceiver<Ended>>) -> Result<v1::SweepSummary, SweepError> {
+    async fn run(
+        &mut self,
+        mut ends: MutexGuard<'_, UnboundedReceiver<Ended>>,
+    ) -> Result<v1::SweepSummary, SweepError> {
         while ends.try_recv().is_ok() {}
         let known = self.publish_probes().await?;
         for repository in known {
@@ -220,7 +255,7 @@ impl Pass {
                 let probed = s.repositories.get(&listed.repository).and_then(|r| r.probed.as_ref());
                 probed.is_some_and(|(at, by, _)| *at == revision && *by == probe_set)
             });
-            if current || terminal && self.failed(&listed.repository, &revision).is_some() {
+            if current {
                 known.push(listed.repository.clone());
                 continue;
             }
@@ -319,7 +354,8 @@ impl Pass {
     async fn plan(&self) -> Result<Plan, SweepError> {
         let (app, running, judged, tried) =
             (Arc::clone(&self.app), Arc::clone(&self.running), Arc::clone(&self.judged), self.tried.clone());
-        blocking(move || Ok(app.ledger.read(|s| planning::plan(s, &running, &judged, &app.config.remedy_set, &tried)))).await
+        blocking(move || Ok(app.ledger.read(|s| planning::plan(s, &running, &judged, &app.config.remedy_set, &tried))))
+            .await
     }
 
     /// Publishes a remedy task for each planned intent.
@@ -329,7 +365,10 @@ impl Pass {
             let id = intent.key.id();
             self.tried.insert(id);
             let repository = &intent.key.service.repository;
-            let judged = self.judged.get(repository).and_then(|all| all.iter().find(|j| j.assessment.service == intent.key.service));
+            let judged = self
+                .judged
+                .get(repository)
+                .and_then(|all| all.iter().find(|j| j.assessment.service == intent.key.service));
             let (Some(judged), Some(location)) = (judged, self.running.forges.location(repository)) else { continue };
             let key = planning::remedy_key(&intent.key, judged, &self.app.config.remedy_set);
             let base = judged.assessment.revision;
@@ -360,7 +399,8 @@ impl Pass {
     /// A remedy task has ended: if it made a patch, somebody else looks at base plus patch.
     async fn remedied(&mut self, intent: &IntentKey, base: Oid, maker: &str) -> Result<(), SweepError> {
         let id = intent.id();
-        let made = self.app.ledger.read(|s| s.remedies.get(&id).filter(|r| r.base == base).and_then(|r| r.patch.clone()));
+        let made =
+            self.app.ledger.read(|s| s.remedies.get(&id).filter(|r| r.base == base).and_then(|r| r.patch.clone()));
         let Some((patch, _, _)) = made else { return Ok(()) };
         let Some(location) = self.running.forges.location(&intent.service.repository) else { return Ok(()) };
         let key = TaskKey::verification(&id, &base, &patch, &self.app.config.probe_set);
@@ -460,7 +500,13 @@ impl Pass {
         blocking(move || Ok(app.ledger.record(vec![Fact::SweepEnded { sweep, counts }])?)).await?;
         let elapsed = self.app.ledger.now().0.saturating_sub(self.began_ms);
         summary.milliseconds = u64::try_from(elapsed).unwrap_or(0);
-        let message = v1::SweepProgress { stage: "done".to_owned(), done: 1, total: 1, detail: String::new(), summary: Some(summary.clone()) };
+        let message = v1::SweepProgress {
+            stage: "done".to_owned(),
+            done: 1,
+            total: 1,
+            detail: String::new(),
+            summary: Some(summary.clone()),
+        };
         let _ = self.teller.0.send(message).await;
         Ok(summary)
     }
@@ -499,6 +545,8 @@ fn counts(s: &v1::SweepSummary) -> BTreeMap<String, u64> {
     .collect()
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, SweepError> + Send + 'static) -> Result<T, SweepError> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SweepError> + Send + 'static,
+) -> Result<T, SweepError> {
     tokio::task::spawn_blocking(work).await.map_err(|panic| SweepError::Panic(panic.to_string()))?
 }

@@ -123,10 +123,7 @@ fn place(state: &State, service: &ServiceId, finding: &Finding) -> (String, Stri
         return ("waiver".to_owned(), String::new());
     }
     let placed = state.places.get(&service.repository).and_then(|rows| rows.get(&finding.id));
-    placed.map_or_else(
-        || ("waiting".to_owned(), "not-planned-yet".to_owned()),
-        |p| (p.place.clone(), p.reason.clone()),
-    )
+    placed.map_or_else(|| ("waiting".to_owned(), "not-planned-yet".to_owned()), |p| (p.place.clone(), p.reason.clone()))
 }
 
 /// A finding as the API shows it.
@@ -134,9 +131,10 @@ pub fn finding_row(state: &State, service: &ServiceId, known: &ServiceState, fin
     let history = state.histories.get(&finding.id);
     let (place, place_reason) = place(state, service, finding);
     let at = finding.place.as_ref();
-    let (introduced_after, introduced_by) = history.map(|h| &h.introduced).map_or_else(Default::default, |(after, by)| {
-        (after.map(|o| o.to_string()).unwrap_or_default(), by.to_string())
-    });
+    let (introduced_after, introduced_by) =
+        history.map(|h| &h.introduced).map_or_else(Default::default, |(after, by)| {
+            (after.map(|o| o.to_string()).unwrap_or_default(), by.to_string())
+        });
     let changeset = state.changesets.values().flatten().rev().find(|c| c.changeset.findings.contains(&finding.id));
     let effect = changeset.map(|c| c.effect.name().to_owned()).unwrap_or_default();
     v1::FindingRow {
@@ -184,10 +182,19 @@ fn note(state: &State, finding: &Finding, rejudged: bool) -> String {
 }
 
 /// A changeset as the API shows it.
-pub fn changeset_row(state: &State, id: &IntentId, fact: &ChangesetFact, patch: &Patch, report: &GateReport) -> v1::ChangesetRow {
+pub fn changeset_row(
+    state: &State,
+    id: &IntentId,
+    fact: &ChangesetFact,
+    patch: &Patch,
+    report: &GateReport,
+) -> v1::ChangesetRow {
     let c = &fact.changeset;
     let (touched, ours) = ("human-touched".to_owned(), "ours".to_owned());
-    let name = state.services.get(&c.intent.service).map_or_else(|| c.intent.service.to_string(), |s| s.assessment.name.clone());
+    let name = state
+        .services
+        .get(&c.intent.service)
+        .map_or_else(|| c.intent.service.to_string(), |s| s.assessment.name.clone());
     v1::ChangesetRow {
         id: changeset_id(id, fact.ordinal),
         repository: c.intent.service.repository.to_string(),
@@ -257,7 +264,9 @@ pub fn intent_of(state: &State, intent: &IntentId) -> (String, String) {
         return (fact.changeset.intent.service.to_string(), fact.changeset.intent.clause.to_string());
     }
     let remedy = state.remedies.get(intent);
-    let named = remedy.and_then(|r| r.patch.as_ref().and_then(|(_, _, f)| f.first().copied()).or(r.abstained.first().map(|a| a.finding)));
+    let named = remedy.and_then(|r| {
+        r.patch.as_ref().and_then(|(_, _, f)| f.first().copied()).or(r.abstained.first().map(|a| a.finding))
+    });
     let found = named.and_then(|id| state.finding(&id));
     found.map(|(_, f)| (f.service.to_string(), f.clause.to_string())).unwrap_or_default()
 }

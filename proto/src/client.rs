@@ -58,7 +58,11 @@ impl Objects {
                 }
             }
         }
-        if out.len() == digests.len() { Ok(out) } else { Err(Status::data_loss("fewer objects came than were asked for")) }
+        if out.len() == digests.len() {
+            Ok(out)
+        } else {
+            Err(Status::data_loss("fewer objects came than were asked for"))
+        }
     }
 
     /// One object by digest.

@@ -46,7 +46,11 @@ pub fn oid(field: &'static str, bytes: &[u8]) -> Result<Oid, WireError> {
 
 /// A bounded text.
 pub fn text<'a>(field: &'static str, text: &'a str) -> Result<&'a str, WireError> {
-    if text.len() > TEXT_MAX { Err(wrong(field, format!("{} bytes, at most {TEXT_MAX}", text.len()))) } else { Ok(text) }
+    if text.len() > TEXT_MAX {
+        Err(wrong(field, format!("{} bytes, at most {TEXT_MAX}", text.len())))
+    } else {
+        Ok(text)
+    }
 }
 
 /// A finding id.
@@ -70,7 +74,10 @@ pub fn repository(field: &'static str, message: Option<&v1::Repository>) -> Resu
     if message.forge.is_empty() || message.stable.is_empty() {
         return Err(wrong(field, "forge and stable id may not be empty"));
     }
-    Ok(RepositoryId { forge: text(field, &message.forge)?.to_owned(), stable: text(field, &message.stable)?.to_owned() })
+    Ok(RepositoryId {
+        forge: text(field, &message.forge)?.to_owned(),
+        stable: text(field, &message.stable)?.to_owned(),
+    })
 }
 
 /// The message of a repository id.
@@ -115,7 +122,9 @@ pub fn location(field: &'static str, message: Option<&v1::Location>) -> Result<L
 /// The message of a location.
 pub fn location_message(location: &Location) -> v1::Location {
     match location {
-        Location::Directory(path) => v1::Location { directory: path.to_string_lossy().into_owned(), url: String::new() },
+        Location::Directory(path) => {
+            v1::Location { directory: path.to_string_lossy().into_owned(), url: String::new() }
+        }
         Location::Url(url) => v1::Location { directory: String::new(), url: url.clone() },
     }
 }

@@ -66,7 +66,8 @@ impl AsyncWrite for MemoryStream {
 pub struct Connector(mpsc::Sender<MemoryStream>);
 
 /// The listener's side: a stream of accepted connections for `serve_with_incoming`.
-pub type Incoming = tokio_stream::adapters::Map<ReceiverStream<MemoryStream>, fn(MemoryStream) -> std::io::Result<MemoryStream>>;
+pub type Incoming =
+    tokio_stream::adapters::Map<ReceiverStream<MemoryStream>, fn(MemoryStream) -> std::io::Result<MemoryStream>>;
 
 /// A connector and the listener that it connects to.
 pub fn listener() -> (Connector, Incoming) {

@@ -66,6 +66,10 @@ pub(crate) async fn look_and_send(
     .await
     .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?
     .map_err(|error| (FailureReason::OverBudget, error.to_string()))?;
+    if let Some(reason) = &seen.look.population.incomplete {
+        // What was not listed is not gone: a revision that cannot be looked at whole shows nothing.
+        return Err((FailureReason::CorruptObject, format!("the revision cannot be listed whole: {reason}")));
+    }
     heartbeat.beat();
     let mut objects = worker.objects();
     // The root names the chunks and the chunks name the files' objects, so it goes last.

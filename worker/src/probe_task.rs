@@ -25,9 +25,11 @@ pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Deli
     let report = match look_at(worker, cache, &delivery, &task, heartbeat).await {
         Ok(report) => report,
         Err(failed) if may_be_mended(&delivery, &failed) => return given_back(&delivery, &failed),
-        Err(failed) => {
-            v1::ProbeReport { attempt: Some(attempt(&delivery.task)), failure: Some(failure(&failed)), ..Default::default() }
-        }
+        Err(failed) => v1::ProbeReport {
+            attempt: Some(attempt(&delivery.task)),
+            failure: Some(failure(&failed)),
+            ..Default::default()
+        },
     };
     match worker.fleet().report_probe(report).await {
         Ok(_) => Settle::Ack,
@@ -47,7 +49,8 @@ async fn look_at(
     if wanted != worker.probes.digest() {
         return Err((FailureReason::Superseded, "this worker looks with another probe set".to_owned()));
     }
-    let Pinned { tree, cloned, bytes_received } = fetch(worker, task.location.as_ref(), &task.revision, &task.ref_hint).await?;
+    let Pinned { tree, cloned, bytes_received } =
+        fetch(worker, task.location.as_ref(), &task.revision, &task.ref_hint).await?;
     heartbeat.beat();
     let tree: Arc<dyn SourceTree> = Arc::new(tree);
     let sent = look_and_send(worker, cache, Arc::clone(&tree), heartbeat).await?;

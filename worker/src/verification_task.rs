@@ -61,7 +61,8 @@ async fn look_at(
 async fn fetch_patch(objects: &mut Objects, digest: &Digest) -> Result<ligase_domain::Patch, Failed> {
     let malformed = |e: ligase_record::RecordError| (FailureReason::Malformed, e.to_string());
     let record = objects.fetch_one(digest).await.map_err(unreachable)?;
-    let blobs: Vec<Digest> = decode_patch_record(&record).map_err(malformed)?.record.changes.iter().map(|c| c.object).collect();
+    let blobs: Vec<Digest> =
+        decode_patch_record(&record).map_err(malformed)?.record.changes.iter().map(|c| c.object).collect();
     let bytes = objects.fetch(&blobs).await.map_err(unreachable)?;
     let by_digest: HashMap<Digest, Vec<u8>> = blobs.into_iter().zip(bytes).collect();
     decode_patch(&record, &mut |d| by_digest.get(d).cloned()).map_err(malformed)

@@ -2,7 +2,7 @@
 
 use crate::args::{Catalog, CatalogVerb};
 use crate::commands::check::inspector;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, document_text};
 use crate::output::{self, heading, style, styled, table};
 use anstream::println;
 use ligase_inspect::Inspector;
@@ -35,7 +35,8 @@ fn list(inspector: &Inspector, as_json: bool) -> Result<Exit, Failure> {
     for constraint in catalog.constraints().values() {
         for clause in &constraint.clauses {
             let id = clause.id.to_string();
-            let of_clause = remedies.iter().filter(|r| r.clause.to_string() == id).map(|r| r.id.clone()).collect::<Vec<_>>();
+            let of_clause =
+                remedies.iter().filter(|r| r.clause.to_string() == id).map(|r| r.id.clone()).collect::<Vec<_>>();
             let controls = served.remove(&id).unwrap_or_default();
             rows.push((id, clause.is_modelled(), controls, of_clause, constraint.spec.statement.clone()));
         }
@@ -49,23 +50,31 @@ fn list(inspector: &Inspector, as_json: bool) -> Result<Exit, Failure> {
     }
     let body = rows.iter().map(|(clause, modelled, controls, remedies, statement)| {
         let modelled = if *modelled { styled(style::GREEN, "modelled") } else { styled(style::DIM, "not modelled") };
-        vec![clause.clone(), modelled, format!("{} controls", controls.len()), format!("{} remedies", remedies.len()), statement.trim().to_owned()]
+        vec![
+            clause.clone(),
+            modelled,
+            format!("{} controls", controls.len()),
+            format!("{} remedies", remedies.len()),
+            statement.trim().to_owned(),
+        ]
     });
     table(&["clause", "", "", "", "statement"], body.collect());
     heading("Frameworks");
-    let body = catalog.frameworks().values().map(|f| vec![f.key(), f.title.clone(), format!("{} controls", f.controls.len())]);
+    let body =
+        catalog.frameworks().values().map(|f| vec![f.key(), f.title.clone(), format!("{} controls", f.controls.len())]);
     table(&["", "", ""], body.collect());
     Ok(Exit::Holds)
 }
 
 fn lint(inspector: &Inspector, as_json: bool) -> Result<Exit, Failure> {
     // Loading has checked every document and expression of frameworks, constraints, kinds and probes already.
-    let problems = RemedySet::load(inspector.files()).map_err(Failure::documents)?.lint(inspector.catalog());
+    let mut problems = RemedySet::load(inspector.files()).map_err(Failure::documents)?.lint(inspector.catalog());
+    problems.extend(inspector.lint());
     if as_json {
         output::json(&json!({ "problems": problems.iter().map(crate::failure::document_json).collect::<Vec<_>>() }));
     } else {
         for problem in &problems {
-            println!("{problem}\n");
+            println!("{}\n", document_text(problem));
         }
         println!("{} files, {}", inspector.files().count(), output::counted(problems.len() as u64, "problem"));
     }
@@ -92,14 +101,21 @@ fn test(inspector: &Inspector, as_json: bool) -> Result<Exit, Failure> {
     } else {
         let body = cells.iter().map(|((clause, stack), c)| {
             let real = if c.is_real() { styled(style::GREEN, "real") } else { styled(style::DIM, "not yet") };
-            let counts = [c.positive, c.negative, c.indeterminate, c.positive_across_files + c.negative_across_files, c.failed];
+            let counts =
+                [c.positive, c.negative, c.indeterminate, c.positive_across_files + c.negative_across_files, c.failed];
             [clause.to_string(), stack.clone()].into_iter().chain(counts.map(|n| n.to_string())).chain([real]).collect()
         });
-        table(&["clause", "stack", "positive", "negative", "indeterminate", "across files", "failed", "cell"], body.collect());
+        table(
+            &["clause", "stack", "positive", "negative", "indeterminate", "across files", "failed", "cell"],
+            body.collect(),
+        );
         for failure in &failures {
             let said = failure.failure.as_deref().unwrap_or_default();
             let e = &failure.example;
             println!("{} {}:{} {} {}: {said}", styled(style::RED, "failed"), e.file, e.line, e.clause, e.name);
+        }
+        for problem in &report.problems {
+            println!("{}", document_text(problem));
         }
         println!("{}, {} failed", output::counted(report.results.len() as u64, "example"), failures.len());
     }

@@ -14,18 +14,30 @@ pub fn run(args: &Changesets, as_json: bool) -> Result<Exit, Failure> {
     let embedded = Embedded::open(&args.standing, 1)?;
     let Some(act) = &args.act else {
         let answer = list(&embedded, "")?;
-        if as_json { output::json(&to_json(&answer)) } else { print(&answer) }
+        if as_json {
+            output::json(&to_json(&answer))
+        } else {
+            print(&answer)
+        }
         return Ok(Exit::Holds);
     };
     let request = match act {
         Act::Show { id } => {
             let answer = list(&embedded, id)?;
-            if as_json { output::json(&to_json(&answer)) } else { answer.changesets.iter().for_each(show) }
+            if as_json {
+                output::json(&to_json(&answer))
+            } else {
+                answer.changesets.iter().for_each(show)
+            }
             return Ok(Exit::Holds);
         }
         Act::Refused => {
             let answer = list(&embedded, "")?;
-            if as_json { output::json(&to_json(&answer)) } else { answer.refused.iter().for_each(show_refused) }
+            if as_json {
+                output::json(&to_json(&answer))
+            } else {
+                answer.refused.iter().for_each(show_refused)
+            }
             return Ok(Exit::Holds);
         }
         Act::Merge(by) => request("merge", by),
@@ -76,7 +88,13 @@ fn print(answer: &ChangesetsAnswer) {
     let row = |c: &ChangesetRow| {
         let id = c.id.get(..10).unwrap_or(&c.id).to_owned();
         let number = if c.number == 0 { String::new() } else { format!("#{}", c.number) };
-        vec![id, format!("{} {number}", c.service_name), state(c), c.title.clone(), output::counted(c.findings.len() as u64, "finding")]
+        vec![
+            id,
+            format!("{} {number}", c.service_name),
+            state(c),
+            c.title.clone(),
+            output::counted(c.findings.len() as u64, "finding"),
+        ]
     };
     table(&["id", "where", "state", "title", "closes"], answer.changesets.iter().map(row).collect());
     if !answer.refused.is_empty() {
@@ -96,7 +114,11 @@ fn state(c: &ChangesetRow) -> String {
 pub fn show(c: &ChangesetRow) {
     println!("{}  {} #{}  {}", styled(style::BOLD, &c.title), c.service_name, c.number, styled(style::DIM, &c.id));
     println!("  {} → {}  {}", c.branch, c.base_branch, state(c));
-    println!("  effect: {}{}", c.effect, if c.effect_note.is_empty() { String::new() } else { format!(" ({})", c.effect_note) });
+    println!(
+        "  effect: {}{}",
+        c.effect,
+        if c.effect_note.is_empty() { String::new() } else { format!(" ({})", c.effect_note) }
+    );
     if !c.draft.is_empty() {
         println!("  draft: {}", c.draft);
     }
@@ -120,5 +142,8 @@ fn gate(lines: &[GateLine]) {
         "refused" => styled(style::RED, "refused"),
         other => styled(style::YELLOW, other),
     };
-    table(&["check", "verdict", ""], lines.iter().map(|g| vec![g.check.clone(), verdict(&g.verdict), g.detail.clone()]).collect());
+    table(
+        &["check", "verdict", ""],
+        lines.iter().map(|g| vec![g.check.clone(), verdict(&g.verdict), g.detail.clone()]).collect(),
+    );
 }

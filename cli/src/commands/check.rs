@@ -96,7 +96,9 @@ fn identities(args: &Check, inspector: &Inspector) -> Result<Identities, Failure
         (Some(_), true) => {
             return Err(Failure::input("E-CHECK-BOTH", "--assume and --all exclude one another", "give one of them"));
         }
-        (Some(text), false) => Identities::Assumed(Box::new(assume(text, inspector.catalog()).map_err(Failure::documents)?)),
+        (Some(text), false) => {
+            Identities::Assumed(Box::new(assume(text, inspector.catalog()).map_err(Failure::documents)?))
+        }
         (None, true) => Identities::Everything,
         (None, false) => Identities::Tree,
     })
@@ -107,12 +109,18 @@ fn open(args: &Check) -> Result<(Box<dyn SourceTree>, Declared), Failure> {
     let path = &args.path;
     if !path.is_dir() {
         let what = if path.exists() { "is no folder" } else { "does not exist" };
-        return Err(Failure::input("E-CHECK-PATH", format!("{} {what}", path.display()), "name a folder or a repository"));
+        return Err(Failure::input(
+            "E-CHECK-PATH",
+            format!("{} {what}", path.display()),
+            "name a folder or a repository",
+        ));
     }
     let full = path.canonicalize().unwrap_or_else(|_| path.clone());
-    let name = full.file_name().map_or_else(|| "tree".to_owned(), |n| n.to_string_lossy().trim_end_matches(".git").to_owned());
+    let name =
+        full.file_name().map_or_else(|| "tree".to_owned(), |n| n.to_string_lossy().trim_end_matches(".git").to_owned());
     if is_bare(path) {
-        let failed = |e: ligase_vcs::VcsError| Failure::look(&code(&e), format!("{}: {}", path.display(), e.detail), remedy(&e));
+        let failed =
+            |e: ligase_vcs::VcsError| Failure::look(&code(&e), format!("{}: {}", path.display(), e.detail), remedy(&e));
         let repository = Repository::open(path).map_err(failed)?;
         let (_, revision) = repository.default_branch().map_err(failed)?;
         let tree = repository.revision(&revision).map_err(failed)?;
@@ -131,7 +139,11 @@ fn is_bare(path: &Path) -> bool {
 fn base(path: &Path, revision: &str) -> Result<ligase_vcs::RevisionTree, Failure> {
     let top = repository_above(path);
     let failed = |e: ligase_vcs::VcsError| {
-        Failure::input("E-CHECK-BASE", format!("{revision}: {}", e.detail), "name a commit or branch of this repository")
+        Failure::input(
+            "E-CHECK-BASE",
+            format!("{revision}: {}", e.detail),
+            "name a commit or branch of this repository",
+        )
     };
     let repository = Repository::open(&top).map_err(failed)?;
     let commit: Oid = repository.resolve(revision).map_err(failed)?;
@@ -233,8 +245,9 @@ fn print_service(assessment: &Assessment, full: bool) {
     let mut findings: Vec<&Finding> = assessment.findings.iter().filter(shown).collect();
     findings.sort_by_key(|f| (!f.is_open(), f.clause.clone()));
     // What is undecided about the service as a whole is one line for each reason, not one for each clause.
-    let (whole, placed): (Vec<&Finding>, Vec<&Finding>) =
-        findings.into_iter().partition(|f| !full && f.place.is_none() && matches!(f.outcome, Outcome::Indeterminate(_)));
+    let (whole, placed): (Vec<&Finding>, Vec<&Finding>) = findings
+        .into_iter()
+        .partition(|f| !full && f.place.is_none() && matches!(f.outcome, Outcome::Indeterminate(_)));
     print_findings(&placed);
     let mut by_reason: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for finding in whole {
@@ -244,7 +257,9 @@ fn print_service(assessment: &Assessment, full: bool) {
         println!("  {} {reason}: {}", output::outcome("indeterminate"), clauses.join(", "));
     }
     if assessment.findings.is_empty() {
-        println!("  Nothing is required of it. Write a dna.yaml, or try --all, or --assume \"data=pii;exposure=internet;frameworks=gdpr\".");
+        println!(
+            "  Nothing is required of it. Write a dna.yaml, or try --all, or --assume \"data=pii;exposure=internet;frameworks=gdpr\"."
+        );
     }
     let count = |name: &str| assessment.findings.iter().filter(|f| f.outcome.name() == name).count();
     println!(
@@ -272,7 +287,17 @@ fn print_findings(findings: &[&Finding]) {
 fn print_population(inspection: &Inspection) {
     let p = &inspection.population;
     let read: u64 = inspection.looked.len() as u64;
-    println!("\n{}", styled(style::DIM, format!("{read} of {} files are of a kind that probes read; {} of those skipped", p.files_total, p.skipped.len())));
+    println!(
+        "\n{}",
+        styled(
+            style::DIM,
+            format!(
+                "{read} of {} files are of a kind that probes read; {} of those skipped",
+                p.files_total,
+                p.skipped.len()
+            )
+        )
+    );
     for skipped in p.skipped.iter().take(10) {
         println!("  {} {}", styled(style::YELLOW, &skipped.reason), skipped.path);
     }
@@ -287,13 +312,16 @@ fn two(comparison: &Comparison, args: &Check, remedies: &RemedySet, as_json: boo
         .weakenings
         .iter()
         .flat_map(|(folder, list)| {
-            let service = comparison.head.services.iter().map(|s| &s.assessment.service).find(|s| s.folder == *folder).cloned();
+            let service =
+                comparison.head.services.iter().map(|s| &s.assessment.service).find(|s| s.folder == *folder).cloned();
             service.map(|s| ligase_policy::weakening_findings(&s, list)).unwrap_or_default()
         })
         .collect();
     let open = d.new.iter().chain(&weakened).any(Finding::is_open);
     if as_json {
-        let list = |findings: &[Finding]| findings.iter().map(|f| finding_json(f, remedies, &comparison.head)).collect::<Vec<_>>();
+        let list = |findings: &[Finding]| {
+            findings.iter().map(|f| finding_json(f, remedies, &comparison.head)).collect::<Vec<_>>()
+        };
         output::json(&json!({
             "findings": d.new.iter().chain(&weakened).map(|f| finding_json(f, remedies, &comparison.head)).collect::<Vec<_>>(),
             "fixed": list(&d.fixed), "unchanged": list(&d.unchanged), "undecided": list(&d.undecided),
@@ -303,7 +331,11 @@ fn two(comparison: &Comparison, args: &Check, remedies: &RemedySet, as_json: boo
         }));
         return Ok(exit(&comparison.head, open));
     }
-    let mut sections = vec![("New", &d.new), ("The declaration is weakened", &weakened), ("Decided before and not any more", &d.undecided)];
+    let mut sections = vec![
+        ("New", &d.new),
+        ("The declaration is weakened", &weakened),
+        ("Decided before and not any more", &d.undecided),
+    ];
     sections.push(("Not judged any more", &d.vanished));
     sections.push(("Fixed", &d.fixed));
     if args.full {

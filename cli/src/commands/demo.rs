@@ -12,7 +12,8 @@ use crate::output::{self, style, styled, table};
 use crate::rows;
 use anstream::println;
 use ligase_proto::v1::{
-    ActRequest, ChangesetRow, ChangesetsAnswer, ChangesetsRequest, FindingRow, FindingsRequest, RefusedRow, SweepSummary,
+    ActRequest, ChangesetRow, ChangesetsAnswer, ChangesetsRequest, FindingRow, FindingsRequest, RefusedRow,
+    SweepSummary,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +38,10 @@ pub fn run(args: &Demo, as_json: bool) -> Result<Exit, Failure> {
     shown.sweep(true)?;
     let before = shown.findings("open")?;
 
-    tell.step("Adopt HIPAA", "One cascade in organisation.yaml: every service that handles PHI. Nothing is looked at again.");
+    tell.step(
+        "Adopt HIPAA",
+        "One cascade in organisation.yaml: every service that handles PHI. Nothing is looked at again.",
+    );
     files::adopt(&folder)?;
     shown.sweep(true)?;
     let adopted = shown.findings("open")?;
@@ -83,7 +87,9 @@ fn folder(args: &Demo) -> Result<PathBuf, Failure> {
             std::fs::create_dir_all(dir).map_err(|e| failed(format!("{}: {e}", dir.display())))?;
             std::path::absolute(dir).map_err(|e| failed(e.to_string()))
         }
-        None => Ok(tempfile::Builder::new().prefix("ligase-demo-").tempdir().map_err(|e| failed(e.to_string()))?.keep()),
+        None => {
+            Ok(tempfile::Builder::new().prefix("ligase-demo-").tempdir().map_err(|e| failed(e.to_string()))?.keep())
+        }
     }
 }
 
@@ -139,7 +145,8 @@ impl Run<'_> {
         let new: Vec<&FindingRow> = after.iter().filter(|f| !known.contains(f.id.as_str())).collect();
         self.tell.line(format!("\n  the adoption brings {}:", output::counted(new.len() as u64, "finding")));
         if self.tell.0 {
-            let row = |f: &&FindingRow| vec![f.service_name.clone(), f.clause.clone(), f.symbol.clone(), rows::place(f)];
+            let row =
+                |f: &&FindingRow| vec![f.service_name.clone(), f.clause.clone(), f.symbol.clone(), rows::place(f)];
             table(&["", "", "", ""], new.iter().map(row).collect());
         }
     }
@@ -183,14 +190,21 @@ impl Run<'_> {
             ..Default::default()
         };
         let answer = self.embedded.call(async |mut api| api.act(request).await)?;
-        self.tell.line(format!("  {} #{} {}: {}", changeset.service_name, changeset.number, changeset.title, answer.detail));
+        self.tell
+            .line(format!("  {} #{} {}: {}", changeset.service_name, changeset.number, changeset.title, answer.detail));
         Ok(())
     }
 
     fn what_became(&self, answer: &ChangesetsAnswer, (merged, closed): &(String, String)) {
         for id in [merged, closed] {
             if let Some(c) = answer.changesets.iter().find(|c| c.id == *id) {
-                self.tell.line(format!("  {} #{} {}: {}", c.service_name, c.number, c.title, styled(style::BOLD, &c.state)));
+                self.tell.line(format!(
+                    "  {} #{} {}: {}",
+                    c.service_name,
+                    c.number,
+                    c.title,
+                    styled(style::BOLD, &c.state)
+                ));
             }
         }
     }
@@ -224,7 +238,8 @@ fn summary(
     last: &ChangesetsAnswer,
     sweeps: &[SweepSummary],
 ) -> Value {
-    let constraints: BTreeSet<&str> = all.iter().map(|f| f.constraint.as_str()).filter(|c| *c != "declaration").collect();
+    let constraints: BTreeSet<&str> =
+        all.iter().map(|f| f.constraint.as_str()).filter(|c| *c != "declaration").collect();
     let in_state = |state: &str| last.changesets.iter().filter(|c| c.state == state).count();
     let mut closed_intents = BTreeSet::new();
     let mut reopened = 0;

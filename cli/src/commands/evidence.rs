@@ -25,7 +25,13 @@ pub fn run(args: &Evidence, as_json: bool) -> Result<Exit, Failure> {
 fn print(stats: &Stats, as_json: bool) {
     let rows = rows(stats);
     if as_json {
-        output::json(&rows.iter().map(|(name, count)| ((*name).to_owned(), json!(count))).collect::<serde_json::Map<_, _>>().into());
+        output::json(
+            &rows
+                .iter()
+                .map(|(name, count)| ((*name).to_owned(), json!(count)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        );
     } else {
         table(&["", ""], rows.iter().map(|(name, count)| vec![(*name).replace('_', " "), count.to_string()]).collect());
     }

@@ -39,7 +39,8 @@ fn print(answer: &ExplainAnswer) {
             println!("  {line}");
         }
         if !step.digest.is_empty() {
-            let verified = if step.verified { styled(style::GREEN, "verified") } else { styled(style::YELLOW, "not re-hashed") };
+            let verified =
+                if step.verified { styled(style::GREEN, "verified") } else { styled(style::YELLOW, "not re-hashed") };
             println!("  {} {verified}", styled(style::DIM, &step.digest));
         }
     }

@@ -41,7 +41,11 @@ pub fn print(findings: &[FindingRow]) {
 }
 
 fn row(f: &FindingRow) -> Vec<String> {
-    let why = if f.reason.is_empty() || f.message.contains(&f.reason) { f.message.clone() } else { format!("{} ({})", f.message, f.reason) };
+    let why = if f.reason.is_empty() || f.message.contains(&f.reason) {
+        f.message.clone()
+    } else {
+        format!("{} ({})", f.message, f.reason)
+    };
     let stands = match (f.place.as_str(), f.place_reason.as_str()) {
         ("" | "none", _) => String::new(),
         (place, "") => place.to_owned(),

@@ -12,7 +12,11 @@ use serde_json::json;
 /// Runs it.
 pub fn run(standing: &Standing, as_json: bool) -> Result<Exit, Failure> {
     let answer = Embedded::open(standing, 1)?.call(async |mut api| api.status(StatusRequest {}).await)?;
-    if as_json { output::json(&to_json(&answer)) } else { print(&answer) }
+    if as_json {
+        output::json(&to_json(&answer))
+    } else {
+        print(&answer)
+    }
     Ok(if answer.open == 0 { Exit::Holds } else { Exit::Findings })
 }
 
@@ -47,7 +51,12 @@ fn to_json(a: &StatusAnswer) -> serde_json::Value {
 
 /// Prints it for a person.
 pub fn print(a: &StatusAnswer) {
-    println!("{}  {} · last {}", styled(style::BOLD, &a.organisation), output::counted(a.sweeps, "sweep"), or_never(&a.last_sweep));
+    println!(
+        "{}  {} · last {}",
+        styled(style::BOLD, &a.organisation),
+        output::counted(a.sweeps, "sweep"),
+        or_never(&a.last_sweep)
+    );
     heading("Services");
     let header = ["service", "holds", "broken", "unclear", "n/a", "waived", "drift", "declared"];
     table(&header, a.services.iter().map(service_row).collect());
@@ -87,8 +96,11 @@ fn service_row(s: &v1::ServiceStatus) -> Vec<String> {
 }
 
 fn framework_row(f: &v1::FrameworkStatus) -> Vec<String> {
-    [f.services, f.controls, f.served, f.with_open, f.indeterminate, f.unserved].iter().fold(vec![f.title.clone()], |mut row, n| {
-        row.push(n.to_string());
-        row
-    })
+    [f.services, f.controls, f.served, f.with_open, f.indeterminate, f.unserved].iter().fold(
+        vec![f.title.clone()],
+        |mut row, n| {
+            row.push(n.to_string());
+            row
+        },
+    )
 }

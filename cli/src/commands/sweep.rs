@@ -14,7 +14,11 @@ pub fn run(args: &Sweep, as_json: bool) -> Result<Exit, Failure> {
     let slots = args.slots.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
     let embedded = Embedded::sweeping(&args.standing, slots)?;
     let summary = drive(&embedded, args.plan, !as_json)?;
-    if as_json { output::json(&rows::sweep(&summary)) } else { print(&summary) }
+    if as_json {
+        output::json(&rows::sweep(&summary))
+    } else {
+        print(&summary)
+    }
     Ok(exit(&summary))
 }
 
@@ -47,13 +51,16 @@ pub fn drive(embedded: &Embedded, plan_only: bool, bar: bool) -> Result<SweepSum
         Ok(summary)
     })?;
     bar.finish_and_clear();
-    summary.ok_or_else(|| Failure::look("E-SWEEP-CUT", "the sweep ended without a summary", "run it again: nothing is lost"))
+    summary.ok_or_else(|| {
+        Failure::look("E-SWEEP-CUT", "the sweep ended without a summary", "run it again: nothing is lost")
+    })
 }
 
 fn progress(visible: bool) -> ProgressBar {
     // Hidden by indicatif itself where standard error is no terminal.
     let target = if visible { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let style = ProgressStyle::with_template("{prefix:>11.cyan.bold} [{bar:28}] {pos}/{len} {wide_msg}").expect("a fixed template");
+    let style = ProgressStyle::with_template("{prefix:>11.cyan.bold} [{bar:28}] {pos}/{len} {wide_msg}")
+        .expect("a fixed template");
     ProgressBar::with_draw_target(Some(0), target).with_style(style.progress_chars("=> "))
 }
 
@@ -89,7 +96,13 @@ pub fn print(s: &SweepSummary) {
     if !s.plan.is_empty() {
         heading("Plan");
         let rows = s.plan.iter().map(|p| {
-            vec![p.service.clone(), p.clause.clone(), output::counted(p.findings, "finding"), p.decision.clone(), p.reason.clone()]
+            vec![
+                p.service.clone(),
+                p.clause.clone(),
+                output::counted(p.findings, "finding"),
+                p.decision.clone(),
+                p.reason.clone(),
+            ]
         });
         table(&["service", "clause", "", "decision", "why"], rows.collect());
     }
@@ -99,7 +112,8 @@ pub fn print(s: &SweepSummary) {
     }
     if !s.unreachable.is_empty() {
         heading("Could not look at");
-        let row = |r: &ligase_proto::v1::RepositoryProblem| vec![r.repository.clone(), r.reason.clone(), r.detail.clone()];
+        let row =
+            |r: &ligase_proto::v1::RepositoryProblem| vec![r.repository.clone(), r.reason.clone(), r.detail.clone()];
         table(&["repository", "reason", ""], s.unreachable.iter().map(row).collect());
     }
 }

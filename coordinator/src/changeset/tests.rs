@@ -60,10 +60,12 @@ fn every_case() -> impl Iterator<Item = (Changeset, Facts)> {
             let state = state.clone();
             clauses.into_iter().flat_map(move |clause| {
                 let (state, pull) = (state.clone(), pull.clone());
-                [(Ownership::Ours, false), (Ownership::Ours, true), (Ownership::HumanTouched, true)].map(|(own, contains)| {
-                    let facts = Facts { pull: pull.clone(), clause, probed_contains_merge: contains };
-                    (changeset(state.clone(), own), facts)
-                })
+                [(Ownership::Ours, false), (Ownership::Ours, true), (Ownership::HumanTouched, true)].map(
+                    |(own, contains)| {
+                        let facts = Facts { pull: pull.clone(), clause, probed_contains_merge: contains };
+                        (changeset(state.clone(), own), facts)
+                    },
+                )
             })
         })
     })
@@ -93,7 +95,8 @@ fn nothing_but_a_probe_of_the_merge_verifies_it() {
 
 #[test]
 fn what_a_person_closed_only_a_person_reopens() {
-    for (before, facts) in every_case().filter(|(b, _)| matches!(b.state, ChangesetState::Closed(ClosedBy::Person(_)))) {
+    for (before, facts) in every_case().filter(|(b, _)| matches!(b.state, ChangesetState::Closed(ClosedBy::Person(_))))
+    {
         let next = step(&before, &facts).next.state;
         if next == ChangesetState::Open {
             assert!(matches!(facts.pull, Pull::Open { .. }), "reopened although the forge says {:?}", facts.pull);
@@ -143,7 +146,13 @@ fn the_table() {
         (ChangesetState::Merged(MERGE), merged_pull(), Clause::Holds, true, ChangesetState::MergedVerified(MERGE)),
         (ChangesetState::Merged(MERGE), merged_pull(), Clause::Holds, false, ChangesetState::Merged(MERGE)),
         (ChangesetState::MergedVerified(MERGE), merged_pull(), Clause::Broken, true, ChangesetState::RegressedByPerson),
-        (ChangesetState::MergedVerified(MERGE), merged_pull(), Clause::Unclear, true, ChangesetState::MergedVerified(MERGE)),
+        (
+            ChangesetState::MergedVerified(MERGE),
+            merged_pull(),
+            Clause::Unclear,
+            true,
+            ChangesetState::MergedVerified(MERGE),
+        ),
         (ChangesetState::RegressedByPerson, merged_pull(), Clause::Broken, true, ChangesetState::RegressedByPerson),
         (ChangesetState::RegressedByPerson, merged_pull(), Clause::Holds, true, ChangesetState::SatisfiedElsewhere),
         (person(), closed_pull(), Clause::Broken, false, person()),
@@ -151,6 +160,10 @@ fn the_table() {
     ];
     for (from, pull, clause, contains, to) in rows {
         let facts = Facts { pull, clause, probed_contains_merge: contains };
-        assert_eq!(step(&changeset(from.clone(), Ownership::Ours), &facts).next.state, to, "from {from:?} with {facts:?}");
+        assert_eq!(
+            step(&changeset(from.clone(), Ownership::Ours), &facts).next.state,
+            to,
+            "from {from:?} with {facts:?}"
+        );
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{blocking, principal};
 use crate::app::App;
+use crate::declared::{Declared, DeclaredError};
 use crate::fact::{ChangesetFact, Fact};
 use crate::forges::Forges;
-use crate::declared::{Declared, DeclaredError};
 use crate::ledger::LedgerError;
 use crate::{explain, sweep, view};
 use ligase_domain::{Finding, FindingId, IntentId, Oid, RepositoryId, ServiceId};
@@ -68,7 +68,8 @@ impl Api for ApiService {
         principal(&request)?;
         let asked = request.into_inner();
         let findings = self.0.ledger.read(|s| {
-            let all = s.services.iter().flat_map(|(id, known)| known.assessment.findings.iter().map(move |f| (id, known, f)));
+            let all =
+                s.services.iter().flat_map(|(id, known)| known.assessment.findings.iter().map(move |f| (id, known, f)));
             let wanted = all.filter(|(id, known, f)| matches(&asked, id, &known.assessment.name, f));
             wanted.map(|(id, known, f)| view::finding_row(s, id, known, f)).collect()
         });
@@ -85,7 +86,10 @@ impl Api for ApiService {
         Ok(Response::new(answer.await?))
     }
 
-    async fn changesets(&self, request: Request<v1::ChangesetsRequest>) -> Result<Response<v1::ChangesetsAnswer>, Status> {
+    async fn changesets(
+        &self,
+        request: Request<v1::ChangesetsRequest>,
+    ) -> Result<Response<v1::ChangesetsAnswer>, Status> {
         principal(&request)?;
         let (app, asked) = (Arc::clone(&self.0), request.into_inner().id);
         let answer = blocking(move || {
@@ -110,7 +114,9 @@ impl Api for ApiService {
 
 fn matches(asked: &v1::FindingsRequest, id: &ServiceId, name: &str, finding: &Finding) -> bool {
     let service = asked.service.is_empty() || asked.service == name || asked.service == id.to_string();
-    let clause = asked.clause.is_empty() || asked.clause == finding.clause.to_string() || asked.clause == finding.clause.constraint;
+    let clause = asked.clause.is_empty()
+        || asked.clause == finding.clause.to_string()
+        || asked.clause == finding.clause.constraint;
     let outcome = match asked.outcome.as_str() {
         "" | "open" => finding.is_open(),
         "all" => true,
@@ -135,8 +141,10 @@ fn sweep_error(error: &sweep::SweepError) -> Status {
 /// The one finding whose id begins so.
 fn finding_by_prefix(app: &App, prefix: &str) -> Result<FindingId, Status> {
     let found: Vec<FindingId> = app.ledger.read(|s| {
-        let all = s.services.values().flat_map(|k| &k.assessment.findings).map(|f| f.id).chain(s.histories.keys().copied());
-        let mut found: Vec<FindingId> = all.filter(|id| !prefix.is_empty() && id.to_string().starts_with(prefix)).collect();
+        let all =
+            s.services.values().flat_map(|k| &k.assessment.findings).map(|f| f.id).chain(s.histories.keys().copied());
+        let mut found: Vec<FindingId> =
+            all.filter(|id| !prefix.is_empty() && id.to_string().starts_with(prefix)).collect();
         found.sort_unstable();
         found.dedup();
         found
@@ -147,7 +155,9 @@ fn finding_by_prefix(app: &App, prefix: &str) -> Result<FindingId, Status> {
 fn one<T>(what: &str, prefix: &str, list: &str, mut found: Vec<T>) -> Result<T, Status> {
     match (found.pop(), found.len()) {
         (Some(only), 0) => Ok(only),
-        (None, _) => Err(Status::not_found(format!("E-API-NOT-FOUND: no {what} begins with {prefix:?} || list them with `{list}`"))),
+        (None, _) => Err(Status::not_found(format!(
+            "E-API-NOT-FOUND: no {what} begins with {prefix:?} || list them with `{list}`"
+        ))),
         (Some(_), more) => Err(Status::invalid_argument(format!(
             "E-API-AMBIGUOUS: {} {what}s begin with {prefix:?} || give more digits",
             more + 1
@@ -179,7 +189,15 @@ fn refused_rows(app: &App) -> Result<Vec<v1::RefusedRow>, LedgerError> {
         let patch = app.ledger.patch(&patch)?;
         let gate = view::gate_lines(&app.ledger.gate_report(&report)?);
         let (service, clause) = app.ledger.read(|s| view::intent_of(s, &intent));
-        rows.push(v1::RefusedRow { service, clause, reason, detail, diff: patch.diff.clone(), gate, patch: patch.digest().to_string() });
+        rows.push(v1::RefusedRow {
+            service,
+            clause,
+            reason,
+            detail,
+            diff: patch.diff.clone(),
+            gate,
+            patch: patch.digest().to_string(),
+        });
     }
     Ok(rows)
 }
@@ -212,7 +230,10 @@ fn act(app: &App, asked: &v1::ActRequest) -> Result<v1::ActAnswer, Status> {
     let repository = fact.changeset.intent.service.repository.clone();
     let number = fact.changeset.number;
     let now = app.ledger.now();
-    let numbered = || number.ok_or_else(|| Status::failed_precondition("E-API-UNPUBLISHED: it has no pull request yet || sweep again"));
+    let numbered = || {
+        number
+            .ok_or_else(|| Status::failed_precondition("E-API-UNPUBLISHED: it has no pull request yet || sweep again"))
+    };
     let refused = |e: crate::forges::ForgeRefusal| Status::failed_precondition(e.to_string());
     let mut facts = vec![acted(asked, &subject)];
     let (detail, revision) = match asked.act.as_str() {
@@ -260,12 +281,19 @@ fn approve_waivers(app: &App, forges: &Forges, asked: &v1::ActRequest) -> Result
     let repository: RepositoryId = app
         .ledger
         .read(|s| {
-            let named = |l: &&crate::fact::ListedRepository| l.name == asked.repository || l.repository.to_string() == asked.repository;
+            let named = |l: &&crate::fact::ListedRepository| {
+                l.name == asked.repository || l.repository.to_string() == asked.repository
+            };
             s.repositories.values().map(|r| &r.listed).find(named).map(|l| l.repository.clone())
         })
         .ok_or_else(|| {
-            let known = app.ledger.read(|s| s.repositories.values().map(|r| r.listed.name.clone()).collect::<Vec<_>>().join(", "));
-            Status::not_found(format!("E-API-NOT-FOUND: no repository is named {:?} || known are: {known}", asked.repository))
+            let known = app
+                .ledger
+                .read(|s| s.repositories.values().map(|r| r.listed.name.clone()).collect::<Vec<_>>().join(", "));
+            Status::not_found(format!(
+                "E-API-NOT-FOUND: no repository is named {:?} || known are: {known}",
+                asked.repository
+            ))
         })?;
     let refused = |e: crate::forges::ForgeRefusal| Status::failed_precondition(e.to_string());
     let revision: Oid = if asked.revision.is_empty() {
@@ -277,6 +305,10 @@ fn approve_waivers(app: &App, forges: &Forges, asked: &v1::ActRequest) -> Result
     };
     forges.approve_revision(&repository, &revision, &asked.login, app.ledger.now()).map_err(refused)?;
     app.ledger.record(vec![acted(asked, &format!("{repository}@{revision}"))]).map_err(ledger_error)?;
-    let detail = format!("review of {} by {} is recorded; waivers in these very bytes count from the next sweep", revision.short(), asked.login);
+    let detail = format!(
+        "review of {} by {} is recorded; waivers in these very bytes count from the next sweep",
+        revision.short(),
+        asked.login
+    );
     Ok(v1::ActAnswer { detail, revision: revision.to_string() })
 }

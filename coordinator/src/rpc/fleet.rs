@@ -145,11 +145,16 @@ impl FleetService {
             if app.ledger.read(|s| s.terminal.contains(&key)) {
                 return Ok("recorded already");
             }
-            let planned = app.desk.planned(&key).ok_or_else(|| Status::failed_precondition("E-RPC-UNPLANNED: no such task is planned"))?;
+            let planned = app
+                .desk
+                .planned(&key)
+                .ok_or_else(|| Status::failed_precondition("E-RPC-UNPLANNED: no such task is planned"))?;
             let (ingested, named) = read(&planned)?;
             let missing = app.ledger.store().missing(&named).map_err(store_error)?;
             if let Some(first) = missing.first() {
-                return Err(Status::failed_precondition(format!("E-RPC-NO-OBJECT: the result names {first}, which was not uploaded")));
+                return Err(Status::failed_precondition(format!(
+                    "E-RPC-NO-OBJECT: the result names {first}, which was not uploaded"
+                )));
             }
             app.hand_in(key, ingested).map_err(|e| Status::unavailable(e.to_string()))?;
             Ok("recorded")
@@ -175,7 +180,12 @@ fn store_error(error: ligase_evidence::StoreError) -> Status {
     Status::unavailable(error.to_string())
 }
 
-fn probed(app: &App, key: Digest, planned: &Planned, report: v1::ProbeReport) -> Result<(Ingested, Vec<Digest>), Status> {
+fn probed(
+    app: &App,
+    key: Digest,
+    planned: &Planned,
+    report: v1::ProbeReport,
+) -> Result<(Ingested, Vec<Digest>), Status> {
     let Planned::Probe { repository, revision } = planned else { return Err(wrong_kind()) };
     let fact = |result| Fact::Probed {
         key,
@@ -186,7 +196,10 @@ fn probed(app: &App, key: Digest, planned: &Planned, report: v1::ProbeReport) ->
     };
     if let Some(failure) = &report.failure {
         let failure = convert::failure(failure).map_err(malformed)?;
-        return Ok((Ingested::Probed { fact: fact(Err(failure)), looked_at: 0, from_cache: 0, cloned: false }, Vec::new()));
+        return Ok((
+            Ingested::Probed { fact: fact(Err(failure)), looked_at: 0, from_cache: 0, cloned: false },
+            Vec::new(),
+        ));
     }
     let root = convert::digest("root", &report.root).map_err(malformed)?;
     let observations = convert::digest("observations", &report.observations).map_err(malformed)?;
@@ -213,7 +226,12 @@ fn keep_one(app: &App, bytes: Vec<u8>) -> Result<Digest, Status> {
     app.ledger.keep(bytes).map_err(|e| Status::unavailable(e.to_string()))
 }
 
-fn remedied(key: Digest, planned: &Planned, report: &v1::RemedyReport, maker: String) -> Result<(Ingested, Vec<Digest>), Status> {
+fn remedied(
+    key: Digest,
+    planned: &Planned,
+    report: &v1::RemedyReport,
+    maker: String,
+) -> Result<(Ingested, Vec<Digest>), Status> {
     let Planned::Remedy { intent, base, findings } = planned else { return Err(wrong_kind()) };
     let optional = |field, bytes: &[u8]| convert::optional_digest(field, bytes).map_err(malformed);
     let patch = optional("patch", &report.patch)?.zip(optional("report", &report.report)?);

@@ -89,7 +89,9 @@ pub(crate) fn services(
         Identities::Tree => {
             let declares = |e: &&Entry| {
                 let regular = matches!(e.kind, EntryKind::File | EntryKind::Executable);
-                regular && e.path.file_name() == DNA_FILE.as_bytes() && probes.class_of(&e.path).origin == Origin::Source
+                regular
+                    && e.path.file_name() == DNA_FILE.as_bytes()
+                    && probes.class_of(&e.path).origin == Origin::Source
             };
             let read = |entry: &Entry| DnaFile {
                 path: entry.path.clone(),
@@ -105,5 +107,5 @@ pub(crate) fn services(
 
 /// The paths of files that a pack reads: the population that scopes and rosters are about.
 pub(crate) fn read_paths(entries: &[Entry], probes: &ProbeSet) -> Vec<RepoPath> {
-    entries.iter().filter(|e| probes.class_of(&e.path).dialect != "none").map(|e| e.path.clone()).collect()
+    entries.iter().filter(|e| probes.reads(&probes.class_of(&e.path))).map(|e| e.path.clone()).collect()
 }

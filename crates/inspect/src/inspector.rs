@@ -8,8 +8,7 @@ use crate::declared::{Declared, read_paths, services};
 use ligase_catalog::CatalogFile;
 use ligase_document::DocumentError;
 use ligase_domain::{
-    Assessment, Entry, Finding, LookCache, LookedFile, Observation, Population, ServiceId, SourceTree,
-    Timestamp,
+    Assessment, Entry, Finding, LookCache, LookedFile, Observation, Population, ServiceId, SourceTree, Timestamp,
 };
 use ligase_policy::roster::Listed;
 use ligase_policy::{Approvals, Catalog, DesiredState, JudgeEnv, JudgeInput, Scope, judge, resolve};
@@ -163,7 +162,11 @@ impl Inspector {
         };
         Inspection {
             services: written.iter().map(of_service).collect(),
-            problems: written.values().filter_map(|w| w.unreadable.as_ref()).flat_map(|(_, errors)| errors.clone()).collect(),
+            problems: written
+                .values()
+                .filter_map(|w| w.unreadable.as_ref())
+                .flat_map(|(_, errors)| errors.clone())
+                .collect(),
             looked: seen.files,
             population: seen.population,
             looked_at: seen.looked_at,

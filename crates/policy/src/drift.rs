@@ -74,7 +74,12 @@ fn undeclared_classes<'a>(catalog: &Catalog, dna: &Dna, own: &[&'a Observation])
         let sure = field.attributes.get("confidence").and_then(ligase_domain::Value::as_int).is_some_and(|n| n >= SURE);
         match field.text("class") {
             // A credential is how a service keeps data, not data that it keeps for somebody: nobody declares it.
-            Some(class) if class != CREDENTIAL && sure && !dna.declares(class) && catalog.data_classes().iter().any(|c| c == class) => {
+            Some(class)
+                if class != CREDENTIAL
+                    && sure
+                    && !dna.declares(class)
+                    && catalog.data_classes().iter().any(|c| c == class) =>
+            {
                 by_class.entry(class).or_default().push(field);
             }
             _ => {}

@@ -431,10 +431,7 @@ impl Organisation {
 
 fn refuse_what_is_not_offered(reader: &mut Reader<'_>, spec: &OrganisationSpec) {
     if let Some(schedule) = &spec.schedule {
-        reader.not_offered(
-            "schedule (sweeps are started by `ligase sweep` and by the server's own interval)",
-            schedule.place,
-        );
+        reader.not_offered("schedule (sweeps are started by `ligase sweep`)", schedule.place);
     }
     if let Some(agent) = spec.remedies.agents.first() {
         reader.not_offered("remedies.agents", agent.place);

@@ -12,7 +12,7 @@ mod pull;
 pub mod conformance;
 
 pub use memory::MemoryQueue;
-pub use pull::{Heartbeat, backoff, pull};
 pub use port::{
     ACK_WAIT, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue, task_key,
 };
+pub use pull::{Heartbeat, backoff, pull};

@@ -184,7 +184,9 @@ impl TaskQueue for MemoryQueue {
                 Settle::Ack => {
                     belt.outstanding.remove(&waiting.key);
                 }
-                Settle::Nak(_) if until <= now => belt.again(place, waiting, now, "the lease lapsed at the last delivery"),
+                Settle::Nak(_) if until <= now => {
+                    belt.again(place, waiting, now, "the lease lapsed at the last delivery")
+                }
                 Settle::Nak(delay) => belt.again(place, waiting, now + delay, "given back at the last delivery"),
                 Settle::Term(reason) => belt.set_aside(waiting, &reason),
             }

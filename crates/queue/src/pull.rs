@@ -38,8 +38,14 @@ pub fn backoff(attempt: u32) -> Duration {
 
 /// Leases tasks of one kind until shutdown, and gives each to `attempt` with its heartbeat. At most `slots` run at once.
 /// On shutdown it stops pulling and waits for the attempts that it holds.
-pub async fn pull<F, W>(queue: Arc<dyn TaskQueue>, kind: TaskKind, holder: &str, slots: usize, shutdown: &Shutdown, attempt: F)
-where
+pub async fn pull<F, W>(
+    queue: Arc<dyn TaskQueue>,
+    kind: TaskKind,
+    holder: &str,
+    slots: usize,
+    shutdown: &Shutdown,
+    attempt: F,
+) where
     F: Fn(Delivery, Heartbeat) -> W,
     W: Future<Output = Settle> + Send + 'static,
 {
@@ -76,7 +82,12 @@ where
 }
 
 /// Runs one attempt under its lease and settles it. An attempt that panics is given back.
-async fn hold(queue: &dyn TaskQueue, delivery: &Delivery, heartbeat: &Heartbeat, work: impl Future<Output = Settle> + Send + 'static) {
+async fn hold(
+    queue: &dyn TaskQueue,
+    delivery: &Delivery,
+    heartbeat: &Heartbeat,
+    work: impl Future<Output = Settle> + Send + 'static,
+) {
     let mut running = tokio::spawn(work);
     let (mut seen, mut tick) = (heartbeat.count(), tokio::time::interval(ACK_WAIT / RENEWALS_PER_LEASE));
     tick.tick().await;
@@ -109,7 +120,14 @@ mod tests {
 
     fn task() -> v1::Task {
         let key = Digest::of(b"t").as_bytes().to_vec();
-        v1::Task { kind: "probe".to_owned(), key, sweep: vec![0; 32], lane: "sweep".to_owned(), publication: 1, work: None }
+        v1::Task {
+            kind: "probe".to_owned(),
+            key,
+            sweep: vec![0; 32],
+            lane: "sweep".to_owned(),
+            publication: 1,
+            work: None,
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -45,7 +45,8 @@ pub struct Compared {
 pub fn compare(expected: &[u8], findings: &[FindingRow]) -> Result<Compared, Failure> {
     let expected: Expected = serde_json::from_slice(expected)
         .map_err(|e| Failure::look("E-DEMO-EXPECTED", e, "this is a defect of the demo: report it"))?;
-    let entry = |f: &FindingRow| Entry { service: f.service_name.clone(), clause: f.clause.clone(), symbol: f.symbol.clone() };
+    let entry =
+        |f: &FindingRow| Entry { service: f.service_name.clone(), clause: f.clause.clone(), symbol: f.symbol.clone() };
     let broken: BTreeSet<Entry> = findings.iter().filter(|f| f.outcome == "not-satisfied").map(entry).collect();
     let clauses: BTreeSet<&str> = expected.planted.iter().map(|e| e.clause.as_str()).collect();
     let listed = |e: &&Entry| expected.planted.contains(e) || expected.decoys.contains(e);

@@ -71,7 +71,9 @@ fn before_adoption(policy: &str) -> String {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::look("E-DEMO-WRITE", format!("{}: {e}", path.display()), "name a writable folder with --dir");
+    let failed = |e: std::io::Error| {
+        Failure::look("E-DEMO-WRITE", format!("{}: {e}", path.display()), "name a writable folder with --dir")
+    };
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent).map_err(failed)?;
     }

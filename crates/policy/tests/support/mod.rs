@@ -119,6 +119,7 @@ pub fn log_call(path: &str, line: u32, values: Vec<Value>, opaque: Vec<&str>) ->
             ("level", "info".into()),
             ("function", format!("f{line}").into()),
             ("values", Value::List(values)),
+            ("plain", Value::List(vec![])),
             ("opaque", Value::List(opaque.into_iter().map(Value::from).collect())),
         ],
     )

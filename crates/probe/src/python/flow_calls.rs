@@ -27,7 +27,9 @@ impl<'t> Flow<'_, 't> {
             return self.key(&task, receiver, &key);
         }
         // `from alerts.privacy import mask as shortened`: what it is called where it comes from counts too.
-        if let Some(cleaned) = self.cleaner(&task, &dotted, method).or_else(|| self.cleaner(&task, &origin, last(&origin))) {
+        if let Some(cleaned) =
+            self.cleaner(&task, &dotted, method).or_else(|| self.cleaner(&task, &origin, last(&origin)))
+        {
             let inside = Task {
                 cleaned: Some(task.cleaned.clone().filter(|c| !c.hash).unwrap_or(cleaned)),
                 anchor: Some(task.anchored()),
