@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn chunks_come_together_again_and_a_changed_byte_is_refused() {
-        let objects = vec![vec![], vec![7; CHUNK_BYTES], vec![1; CHUNK_BYTES * 2 + 1]];
+        let objects = [vec![], vec![7; CHUNK_BYTES], vec![1; CHUNK_BYTES * 2 + 1]];
         let named: Vec<_> = objects.iter().map(|o| (Digest::of(o), o.clone())).collect();
         let mut assembly = Assembly::default();
         let back: Vec<_> = chunks(named.clone()).filter_map(|c| assembly.take(c).unwrap()).collect();

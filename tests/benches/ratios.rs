@@ -280,15 +280,25 @@ impl Bench {
         exact(report, "cold sweep: clones, as it says", &swept, repositories, |s| s.said("clones"));
         exact(report, "cold sweep: packs sent, as the server counts", &swept, repositories, |s| s.asked.packs);
         let last = swept.last().expect("there are rounds");
-        report.note("cold sweep", format!(
-            "{} services, {} files looked at, {} from the cache, {} findings",
-            last.said("services"), last.said("files_looked_at"), last.said("files_from_cache"), last.said("findings"),
-        ));
+        report.note(
+            "cold sweep",
+            format!(
+                "{} services, {} files looked at, {} from the cache, {} findings",
+                last.said("services"),
+                last.said("files_looked_at"),
+                last.said("files_from_cache"),
+                last.said("findings"),
+            ),
+        );
         report.note("its requests", requests(&last.asked));
         report.note("those of git clone", requests(&clones));
         report.note("its processor time", processor(&swept));
-        let peaks = |swept: &[Swept]| swept.iter().map(|s| format!("{:.0} MiB", s.ran.peak_mib)).collect::<Vec<_>>().join(", ");
-        report.note("its peak of resident memory", format!("{} (VmHWM of the sweep alone, read from /proc while it runs)", peaks(&swept)));
+        let peaks =
+            |swept: &[Swept]| swept.iter().map(|s| format!("{:.0} MiB", s.ran.peak_mib)).collect::<Vec<_>>().join(", ");
+        report.note(
+            "its peak of resident memory",
+            format!("{} (VmHWM of the sweep alone, read from /proc while it runs)", peaks(&swept)),
+        );
         Ok(figure)
     }
 
@@ -299,7 +309,9 @@ impl Bench {
             eprintln!("second sweep, {} of {ROUNDS}", round + 1);
             swept.push(self.sweep(policy, state)?);
             for (at_once, figures) in [(HEADS_AT_ONCE, &mut listed), (AT_ONCE, &mut slower)] {
-                let took = git::loop_over(&self.urls, at_once, |_, url| git::command(&self.folder, &["ls-remote", "--quiet", url]))?;
+                let took = git::loop_over(&self.urls, at_once, |_, url| {
+                    git::command(&self.folder, &["ls-remote", "--quiet", url])
+                })?;
                 figures.push(took.as_secs_f64());
             }
         }
@@ -314,6 +326,7 @@ impl Bench {
             });
         }
         nothing_fetched(report, "second sweep", &swept);
+        exact(report, "second sweep: services judged anew", &swept, 0, |s| s.said("judged"));
         let last = swept.last().expect("there are rounds");
         report.note("second sweep's requests", requests(&last.asked));
         report.note("its processor time", processor(&swept));
@@ -354,10 +367,12 @@ impl Bench {
         }
         let figure = walls(&swept);
         let last = swept.last().expect("there are rounds");
-        let rate = last.said("services") as f64 / figure.best();
-        report.note("adopting a framework", format!(
-            "{rate:.0} services a second, with listing and start-up; {} findings", last.said("findings"),
-        ));
+        let services = last.said("services");
+        let rate = services as f64 / figure.best();
+        report.note(
+            "adopting a framework",
+            format!("{rate:.0} services a second, with listing and start-up; {} findings", last.said("findings"),),
+        );
         report.rows.push(Row {
             what: "adopting a framework".to_owned(),
             figure,
@@ -366,6 +381,7 @@ impl Bench {
             bound: None,
         });
         nothing_fetched(report, "adopting", &swept);
+        exact(report, "adopting: services judged anew", &swept, services, |s| s.said("judged"));
         Ok(())
     }
 }
@@ -375,7 +391,10 @@ fn libraries(folder: &Path, report: &mut Report) -> io::Result<()> {
     let records = library::records(folder, ROUNDS)?;
     let by_256 = rates(records.by_256);
     let one_by_one = rates(records.one_by_one);
-    report.note("records by 256 to one by one", format!("{:.0} times as many a second", by_256.best() / one_by_one.best()));
+    report.note(
+        "records by 256 to one by one",
+        format!("{:.0} times as many a second", by_256.best() / one_by_one.best()),
+    );
     let judging = library::judging(ROUNDS)?;
     for (what, figure, beside, measure) in [
         ("records, one by one", one_by_one, "plain append and sync of each", rates(records.plain_one_by_one)),

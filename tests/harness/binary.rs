@@ -12,16 +12,20 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Folders of runs that are older than this belong to nobody.
 const STALE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// The file in a swept organisation that says how long the sweep took.
+const TOOK: &str = "took";
 
 /// What the tests of one run share. Nothing in it is changed once it stands.
 struct Shared {
     program: PathBuf,
     demo: PathBuf,
     fresh: PathBuf,
+    swept: PathBuf,
     said: PathBuf,
 }
 
@@ -42,6 +46,13 @@ pub fn fresh(into: &Path) {
     copy_tree(&shared().fresh, into);
 }
 
+/// A copy of the demo's organisation after one undisturbed sweep from an empty state, and how long that sweep took.
+pub fn swept(into: &Path) -> Duration {
+    copy_tree(&shared().swept, into);
+    let text = fs::read_to_string(into.join(TOOK)).expect("written with the sweep");
+    Duration::from_millis(text.parse().expect("milliseconds"))
+}
+
 fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(|| {
@@ -50,8 +61,8 @@ fn shared() -> &'static Shared {
         let folder = runs.join(run);
         fs::create_dir_all(&folder).expect("target is writable");
         let at = |name: &str| folder.join(name);
-        let (program, demo, fresh, said) = (at("ligase"), at("demo"), at("fresh"), at("demo.json"));
-        let shared = Shared { program, demo, fresh, said };
+        let (program, said) = (at("ligase"), at("demo.json"));
+        let shared = Shared { program, demo: at("demo"), fresh: at("fresh"), swept: at("swept"), said };
         let lock = File::create(folder.join("lock")).expect("a lock file");
         lock.lock().expect("a lock");
         if !folder.join("ready").exists() {
@@ -69,7 +80,7 @@ fn shared() -> &'static Shared {
 
 /// Runs the demo, and takes from it the organisation as it was at its first commits.
 fn prepare(shared: &Shared) {
-    for folder in [&shared.demo, &shared.fresh] {
+    for folder in [&shared.demo, &shared.fresh, &shared.swept] {
         let _ = fs::remove_dir_all(folder);
     }
     let ran = command(&shared.program).arg("demo").arg("--json").arg("--dir").arg(&shared.demo).output();
@@ -87,6 +98,20 @@ fn prepare(shared: &Shared) {
         git(&bare, &["update-ref", "refs/heads/main", &root]);
         // The objects of what was undone stay: a repository with things that nothing names is a repository too.
     }
+    copy_tree(&shared.fresh, &shared.swept);
+    let mut sweep = command(&shared.program);
+    sweep.current_dir(&shared.swept).args([
+        "sweep",
+        "--org",
+        "organisation/organisation.yaml",
+        "--state",
+        "state",
+        "--json",
+    ]);
+    let began = Instant::now();
+    let ran = sweep.output().expect("the program starts");
+    fs::write(shared.swept.join(TOOK), began.elapsed().as_millis().to_string()).expect("target is writable");
+    assert_eq!(ran.status.code(), Some(1), "the sweep failed: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
 /// `target/<profile>`: this test's executable stands in its `deps`.

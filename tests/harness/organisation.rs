@@ -37,6 +37,13 @@ impl Organisation {
         Self { folder }
     }
 
+    /// The demo's organisation after one undisturbed sweep, and how long that took.
+    pub fn of_demo_swept() -> (Self, std::time::Duration) {
+        let folder = TempDir::with_prefix("ligase-e2e-").expect("a folder that goes away");
+        let took = crate::swept(folder.path());
+        (Self { folder }, took)
+    }
+
     /// The same in another folder, as it is now.
     pub fn copied(&self) -> Self {
         let folder = TempDir::with_prefix("ligase-e2e-").expect("a folder that goes away");

@@ -61,13 +61,13 @@ fn said(organisation: &Organisation, hostile: &Seen, control: &[Value], victim: 
     for problem in ["unreachable", "problems"] {
         lines.extend(hostile.sweep[problem].as_array().unwrap().iter().map(|p| format!("{problem}: {p}")));
     }
+    // Messages are kept where they are about what could not be looked at; the others are the catalog's words.
     let row = |f: &Value| {
-        let keys = ["clause", "symbol", "outcome", "reason", "path", "line", "message", "waiver"];
-        keys.iter()
-            .filter(|k| f[**k] != "" && f[**k] != 0)
-            .map(|k| format!("{k}={}", f[*k].to_string().trim_matches('"')))
-            .collect::<Vec<_>>()
-            .join(" ")
+        let unread = f["reason"].as_str().is_some_and(|r| r.starts_with("file-"));
+        let keys = ["clause", "symbol", "outcome", "reason", "path", "message"];
+        let told = |k: &&&str| f[**k] != "" && (unread || **k != "message");
+        let words = keys.iter().filter(told).map(|k| format!("{k}={}", f[*k].as_str().unwrap_or_default()));
+        words.collect::<Vec<_>>().join(" ")
     };
     let changed = |of: &[Value], other: &[String], mark: &str| {
         let missing = |f: &&Value| !other.contains(&finding_rows(std::slice::from_ref(f))[0]);

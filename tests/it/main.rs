@@ -9,5 +9,6 @@ mod hostile;
 mod house;
 mod runbooks;
 mod suppression;
+mod unseen;
 mod waivers;
 mod wire;

@@ -1,5 +1,7 @@
 //! What every queue must do, whatever carries it. Each check gets a fresh queue; time may be paused by the caller.
 
+#![expect(clippy::unwrap_used, reason = "a suite of assertions: a queue that errs here does not conform")]
+
 use crate::port::{ACK_WAIT, MAX_DELIVER, Published, QueueError, Settle, TaskQueue};
 use ligase_domain::{Digest, TaskKind};
 use ligase_proto::v1;

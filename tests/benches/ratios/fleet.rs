@@ -112,7 +112,8 @@ fn tree(folder: &Path) -> io::Result<Vec<Listed>> {
         let (facts, path) = line.split_once('\t')?;
         let mut facts = facts.split_whitespace().skip(1);
         let (kind, blob, bytes) = (facts.next()?, facts.next()?, facts.next()?);
-        (kind == "blob").then(|| Some(Listed { path: path.to_owned(), blob: blob.to_owned(), bytes: bytes.parse().ok()? }))?
+        (kind == "blob")
+            .then(|| Some(Listed { path: path.to_owned(), blob: blob.to_owned(), bytes: bytes.parse().ok()? }))?
     };
     Ok(listed.lines().filter_map(file).collect())
 }

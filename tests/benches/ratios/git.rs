@@ -63,20 +63,29 @@ fn said(args: &[&str], output: std::process::Output) -> io::Result<String> {
 }
 
 /// Runs one git command for each of the arguments, so many at once, and says how long all took.
-pub fn loop_over<T: Sync>(items: &[T], at_once: usize, one: impl Fn(usize, &T) -> Command + Sync) -> io::Result<Duration> {
+pub fn loop_over<T: Sync>(
+    items: &[T],
+    at_once: usize,
+    one: impl Fn(usize, &T) -> Command + Sync,
+) -> io::Result<Duration> {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
     let began = Instant::now();
     std::thread::scope(|threads| {
         for _ in 0..at_once {
             threads.spawn(|| {
-                while let Some((index, item)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, items.get(i)?))) {
+                while let Some((index, item)) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, items.get(i)?)))
+                {
                     let mut command = one(index, item);
                     let problem = match command.output() {
                         Ok(output) if output.status.success() => continue,
                         Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
                         Err(error) => error.to_string(),
                     };
-                    failed.lock().expect("nobody panics while holding it").get_or_insert(format!("{command:?}: {problem}"));
+                    failed
+                        .lock()
+                        .expect("nobody panics while holding it")
+                        .get_or_insert(format!("{command:?}: {problem}"));
                 }
             });
         }

@@ -100,7 +100,9 @@ pub struct Judging {
 pub fn judging(rounds: usize) -> io::Result<Judging> {
     let (catalog, names) = catalog();
     let case = observations();
-    let text = format!("apiVersion: ligase.dev/v1\nkind: Service\nmetadata: {{ name: a }}\nspec:\n  residency: [eu]\n  constraints:\n{names}");
+    let text = format!(
+        "apiVersion: ligase.dev/v1\nkind: Service\nmetadata: {{ name: a }}\nspec:\n  residency: [eu]\n  constraints:\n{names}"
+    );
     let dna = Dna::read("dna.yaml", text.as_bytes(), &catalog).map_err(|e| io::Error::other(support::words(&e)))?;
     let desired = resolve(&catalog, None, Some(&dna), &Approvals::default(), support::NOW);
     let (env, stored) = (JudgeEnv::new(&catalog), encode_observations(&case.observations).map_err(io::Error::other)?);

@@ -97,7 +97,10 @@ pub fn release(target: &Path) -> io::Result<PathBuf> {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package lies in the workspace");
         let mut build = Command::new(cargo);
-        build.args(["build", "--release", "--package", "ligase-cli", "--target-dir"]).arg(target).current_dir(workspace);
+        build
+            .args(["build", "--release", "--package", "ligase-cli", "--target-dir"])
+            .arg(target)
+            .current_dir(workspace);
         if !build.stdin(Stdio::null()).status()?.success() {
             return Err(io::Error::other("cargo build --release --package ligase-cli failed"));
         }

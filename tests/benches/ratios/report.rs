@@ -139,11 +139,21 @@ impl Report {
         };
         table(&pairs(&self.facts)).iter().for_each(|l| line(l));
         line("");
-        let mut rows = vec![["", "best", "others", "beside", "best", "others", "ratio", "bound"].map(str::to_owned).to_vec()];
+        let mut rows =
+            vec![["", "best", "others", "beside", "best", "others", "ratio", "bound"].map(str::to_owned).to_vec()];
         for row in &self.rows {
             let ([best, others], [their_best, their_others]) = (row.figure.cells(), row.measure.cells());
             let ratio = format!("{:.2}", row.ratio());
-            rows.push(vec![row.what.clone(), best, others, row.beside.clone(), their_best, their_others, ratio, row.verdict()]);
+            rows.push(vec![
+                row.what.clone(),
+                best,
+                others,
+                row.beside.clone(),
+                their_best,
+                their_others,
+                ratio,
+                row.verdict(),
+            ]);
         }
         table(&rows).iter().for_each(|l| line(l));
         line("");
@@ -161,7 +171,8 @@ impl Report {
 
     /// As JSON.
     pub fn json(&self) -> Value {
-        let pairs = |pairs: &[(String, String)]| Value::Object(pairs.iter().map(|(n, v)| (n.clone(), json!(v))).collect());
+        let pairs =
+            |pairs: &[(String, String)]| Value::Object(pairs.iter().map(|(n, v)| (n.clone(), json!(v))).collect());
         let row = |r: &Row| {
             json!({
                 "what": r.what, "figure": r.figure.json(), "beside": r.beside, "measure": r.measure.json(),
@@ -169,9 +180,8 @@ impl Report {
             })
         };
         let rows: Vec<_> = self.rows.iter().map(row).collect();
-        let count = |e: &Exact| {
-            json!({ "what": e.what, "rounds": e.found, "expected": e.expected, "holds": e.holds() })
-        };
+        let count =
+            |e: &Exact| json!({ "what": e.what, "rounds": e.found, "expected": e.expected, "holds": e.holds() });
         let exact: Vec<_> = self.exact.iter().map(count).collect();
         json!({ "facts": pairs(&self.facts), "ratios": rows, "counts": exact, "notes": pairs(&self.notes) })
     }
@@ -180,8 +190,9 @@ impl Report {
 /// Columns as wide as their widest cell.
 fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> =
-        (0..columns).map(|c| rows.iter().filter_map(|r| r.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0)).collect();
+    let widths: Vec<usize> = (0..columns)
+        .map(|c| rows.iter().filter_map(|r| r.get(c)).map(|cell| cell.chars().count()).max().unwrap_or(0))
+        .collect();
     let cells = |row: &Vec<String>| row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}  ")).collect();
     rows.iter().map(cells).collect()
 }
