@@ -125,7 +125,10 @@ fn gather(
 fn owner_of_everything(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let lines = text.lines().map(str::split_whitespace);
-    lines.filter_map(|mut words| (words.next() == Some("*")).then(|| words.next()).flatten()).next_back().map(str::to_owned)
+    lines
+        .filter_map(|mut words| (words.next() == Some("*")).then(|| words.next()).flatten())
+        .next_back()
+        .map(str::to_owned)
 }
 
 /// Judges all services of a repository at the revision that was last looked at. A service of which nothing has changed

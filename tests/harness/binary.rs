@@ -30,7 +30,7 @@ struct Shared {
 }
 
 /// The program.
-pub fn built() -> &'static Path {
+pub fn program() -> &'static Path {
     &shared().program
 }
 

@@ -10,7 +10,7 @@ mod organisation;
 mod run;
 mod samples;
 
-pub use binary::{demo, fresh, swept};
+pub use binary::{demo, fresh, program, swept};
 pub use git::{Bare, commit_tree, git, git_env, git_fails};
 pub use organisation::{Organisation, finding_rows, statements, symbols};
 pub use run::{Run, Started, command, ligase, ligase_in, start};

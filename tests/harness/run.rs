@@ -1,7 +1,7 @@
 //! Starts the program: in a clean environment, in a process group of its own, and never for longer than its deadline.
 //! It reads what the program says and judges nothing.
 
-use crate::binary::built;
+use crate::binary::program;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -58,6 +58,17 @@ impl Started {
         self.child.try_wait().expect("a child of ours").is_none()
     }
 
+    /// Its process id, which is its process group's too.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it alone, and waits for it; what it started is left to notice.
+    pub fn kill_alone(&mut self) {
+        self.child.kill().expect("a child of ours");
+        self.child.wait().expect("a child of ours");
+    }
+
     /// Kills it and everything that it started, without a word.
     pub fn kill(mut self) {
         self.kill_group();
@@ -101,7 +112,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 
 /// Starts the program with these arguments.
 pub fn start(folder: &Path, arguments: &[&str]) -> Started {
-    let mut command = command(built());
+    let mut command = command(program());
     command.args(arguments).current_dir(folder).process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
     let began = Instant::now();
     let mut child = command.spawn().expect("the program starts");

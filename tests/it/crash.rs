@@ -1,9 +1,10 @@
 //! A sweep that is killed at any moment loses nothing but its time: the next one comes to what an undisturbed sweep comes to,
 //! each intent has one pull request and one branch, and the store has no damage.
 
-use ligase_tests::{Organisation, Started, finding_rows};
+use ligase_tests::{Organisation, POLICY, Started, finding_rows};
 use serde_json::Value;
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
@@ -137,6 +138,54 @@ fn a_sweep_killed_three_times_in_a_row_is_made_good_by_the_fourth() {
         let beside = o.run(&["sweep", "--json"]);
         assert!(!sweep.runs() || beside.code == 3, "two sweeps of one state: {}", beside.out);
     });
+}
+
+/// A process as `/proc` says: its id, its parent, and when it began, which tells it apart from a later one with its id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Process {
+    id: u32,
+    parent: u32,
+    began: String,
+}
+
+/// All processes that live.
+fn living() -> Vec<Process> {
+    let read = |e: fs::DirEntry| {
+        let id = e.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(e.path().join("stat")).ok()?;
+        let words: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+        (words[0] != "Z").then_some(())?;
+        Some(Process { id, parent: words[1].parse().ok()?, began: words[19].to_owned() })
+    };
+    fs::read_dir("/proc").unwrap().flatten().filter_map(read).collect()
+}
+
+#[test]
+fn a_killed_sweep_leaves_no_process_behind_that_waits_for_a_server() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let organisation = Organisation::empty();
+    let source = format!("    - git: [\"http://127.0.0.1:{}/x.git\"]", server.local_addr().unwrap().port());
+    organisation.policy(&POLICY.replace("    - directory: ../repositories", &source));
+    let mut sweep = organisation.start_sweep();
+    // The server takes the connection and never answers: whoever asks it waits.
+    let _held = server.accept().unwrap();
+    let children: Vec<Process> = living().into_iter().filter(|p| p.parent == sweep.id()).collect();
+    assert!(!children.is_empty(), "a child speaks to the server, so that a hostile answer breaks no more than a child");
+    sweep.kill_alone();
+    let left = || -> Vec<u32> {
+        let same = |p: &Process| children.iter().any(|c| (c.id, &c.began) == (p.id, &p.began));
+        living().into_iter().filter(same).map(|p| p.id).collect()
+    };
+    let mut patience = 100;
+    while !left().is_empty() && patience > 0 {
+        std::thread::sleep(Duration::from_millis(50));
+        patience -= 1;
+    }
+    let left = left();
+    for id in &left {
+        let _ = std::process::Command::new("kill").args(["-KILL", &id.to_string()]).status();
+    }
+    assert!(left.is_empty(), "children that live five seconds later: {left:?}");
 }
 
 #[test]

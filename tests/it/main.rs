@@ -1,5 +1,7 @@
 //! End-to-end tests: the house's floors, the wire's freshness, and the built binary on real git repositories.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod afterwards;
 mod check;
 mod crash;
