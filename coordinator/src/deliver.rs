@@ -13,7 +13,7 @@ use crate::planning::AllJudged;
 use crate::state::State;
 use crate::sweep::{Running, SweepError};
 use ligase_domain::{
-    Changeset, ChangesetState, Digest, Finding, FindingId, GateCheck, GateVerdict, IntentKey, Oid, Origin, Outcome,
+    Changeset, ChangesetState, ClosedBy, Digest, Finding, FindingId, GateCheck, GateVerdict, IntentKey, Oid, Origin, Outcome,
     Ownership, Patch, RepoPath, RepositoryId, ServiceId, Timestamp,
 };
 use ligase_policy::patch::{self as structure, ChangedFile, PatchRules};
@@ -189,6 +189,22 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, made
         draft: message.draft.clone(),
         opened: live.map_or(running.now, |f| f.changeset.opened),
     };
+    let fact = |changeset| ChangesetFact {
+        changeset,
+        ordinal,
+        patch_object,
+        report_object,
+        effect: patch.effect.class,
+        title: message.title.clone(),
+        body: message.body.clone(),
+    };
+    if let Some((number, login)) = closed_before(app, running, key) {
+        // The forge remembers what the state does not: a person has said no to this.
+        let state = ChangesetState::Closed(ClosedBy::Person(login));
+        let changeset = changeset(state, Some(number), expected);
+        app.ledger.record(vec![Fact::Changeset(fact(changeset))])?;
+        return Ok(false);
+    }
     let (changeset, opened) = match running.forges.open(&opening) {
         Ok((number, head)) => {
             let known = live.is_some_and(|f| f.changeset.number == Some(number));
@@ -201,17 +217,19 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, made
         }
         Err(refusal) => (changeset(ChangesetState::Held(refusal.to_string()), None, expected), false),
     };
-    let fact = ChangesetFact {
-        changeset,
-        ordinal,
-        patch_object,
-        report_object,
-        effect: patch.effect.class,
-        title: message.title.clone(),
-        body: message.body.clone(),
-    };
-    app.ledger.record(vec![Fact::Changeset(fact)])?;
+    app.ledger.record(vec![Fact::Changeset(fact(changeset))])?;
     Ok(opened)
+}
+
+/// The intent's last pull request, if a person has closed it and the state does not know of it: the state folder was lost.
+fn closed_before(app: &App, running: &Running, key: &IntentKey) -> Option<(u64, String)> {
+    let pulls = running.forges.pulls(&key.service.repository).ok()?;
+    let last = pulls.into_iter().filter(|p| p.intent == key.id()).max_by_key(|p| p.number)?;
+    let Pull::ClosedByPerson { login } = last.state else { return None };
+    let known = app.ledger.read(|s| {
+        s.changesets.get(&key.id()).is_some_and(|list| list.iter().any(|f| f.changeset.number == Some(last.number)))
+    });
+    (!known).then_some((last.number, login))
 }
 
 /// The gate's structural checks once more, by whoever decides: on the base's own bytes, not on what the runner said of them.

@@ -7,7 +7,7 @@ use crate::changeset::Pull;
 use crate::declared::Declared;
 use crate::fact::ListedRepository;
 use crate::message::Message;
-use ligase_domain::{EntryKind, FailureReason, IntentKey, Oid, Patch, RepoPath, RepositoryId, Timestamp};
+use ligase_domain::{EntryKind, FailureReason, IntentId, IntentKey, Oid, Patch, RepoPath, RepositoryId, Timestamp};
 use ligase_forge::{Actor, Forge, ForgeError, LocalForge, PlainGit, Publication, PullState, RemoteOptions};
 use ligase_policy::{Approval, Approvals, Source};
 use ligase_proto::convert::Location;
@@ -40,6 +40,8 @@ pub enum ForgeRefusal {
 pub struct Seen {
     /// Its number.
     pub number: u64,
+    /// The intent that it is for.
+    pub intent: IntentId,
     /// Where it stands.
     pub state: Pull,
 }
@@ -171,6 +173,7 @@ impl Forges {
         }
         let seen = |p: ligase_forge::Pull| Seen {
             number: p.number,
+            intent: p.intent,
             state: match p.state {
                 // A branch that is gone was deleted by a person: that is a commit of theirs to it, in effect.
                 PullState::Open => Pull::Open { head: p.branch_head.unwrap_or(p.base_revision) },
