@@ -44,6 +44,25 @@ fn undisturbed() -> (Organisation, End, Duration) {
     (Organisation::of_demo(), end, took)
 }
 
+/// Dates back the locks that a killed writer of refs has left: nobody holds a ref for an hour.
+fn let_an_hour_pass(organisation: &Organisation) {
+    for service in ["billing", "directory", "intake"] {
+        age_locks(&organisation.bare(service).path);
+    }
+}
+
+fn age_locks(folder: &Path) {
+    for path in fs::read_dir(folder).unwrap().flatten().map(|e| e.path()) {
+        if path.is_dir() {
+            age_locks(&path);
+        } else if path.extension().is_some_and(|e| e == "lock") {
+            let file = fs::File::options().append(true).open(&path).unwrap();
+            let then = file.metadata().unwrap().modified().unwrap() - Duration::from_secs(3600);
+            file.set_modified(then).unwrap();
+        }
+    }
+}
+
 #[track_caller]
 fn is_as_undisturbed(got: &End, wanted: &End, moment: &str) {
     let differ = |got: &[String], wanted: &[String]| -> Vec<String> {
@@ -65,6 +84,7 @@ fn killed(fresh: &Organisation, wanted: &End, moment: &str, when: impl FnOnce(&O
     let mut sweep = organisation.start_sweep();
     when(&organisation, &mut sweep);
     sweep.kill();
+    let_an_hour_pass(&organisation);
     let after = organisation.sweep();
     assert_eq!(after["unreachable"], Value::Array(Vec::new()), "killed {moment}");
     is_as_undisturbed(&end(&organisation), wanted, moment);
@@ -204,4 +224,20 @@ fn what_a_stale_lock_keeps_from_being_published_is_published_when_the_lock_is_go
     let now = organisation.changeset(id);
     assert_eq!(now["state"], "open", "{}: {}", now["state"], now["state_detail"]);
     assert_eq!(end(&organisation).pulls, end(&swept).pulls);
+}
+
+#[test]
+fn locks_that_a_killed_sweep_left_on_its_own_refs_do_not_stop_the_next() {
+    let (swept, _) = Organisation::of_demo_swept();
+    let organisation = Organisation::of_demo();
+    let wanted = swept.changeset_in("intake", "open");
+    let branch = format!("refs/heads/{}.lock", wanted["branch"].as_str().unwrap());
+    for (service, lock) in [("intake", branch.as_str()), ("billing", "refs/ligase/pulls/1.lock")] {
+        let lock = organisation.bare(service).path.join(lock);
+        fs::create_dir_all(lock.parent().unwrap()).unwrap();
+        fs::write(lock, b"").unwrap();
+    }
+    let_an_hour_pass(&organisation);
+    organisation.sweep();
+    is_as_undisturbed(&end(&organisation), &end(&swept), "with an hour old locks on refs that only Ligase writes");
 }
