@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Folders of runs that are older than this belong to nobody.
-const STALE: Duration = Duration::from_secs(2 * 60 * 60);
+const STALE: Duration = Duration::from_secs(20 * 60);
 
 /// The file in a swept organisation that says how long the sweep took.
 const TOOK: &str = "took";
