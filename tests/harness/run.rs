@@ -1,12 +1,10 @@
-//! Starts the program: in a clean environment, in a process group of its own, and never for longer than its deadline.
-//! It reads what the program says and judges nothing.
+//! Starts the program: in a clean environment, in the process group of its test (so that it ends with it), and never for
+//! longer than its deadline. It reads what the program says and judges nothing.
 
 use crate::binary::program;
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::Read;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
@@ -58,28 +56,15 @@ impl Started {
         self.child.try_wait().expect("a child of ours").is_none()
     }
 
-    /// Its process id, which is its process group's too.
+    /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Kills it alone, and waits for it; what it started is left to notice.
-    pub fn kill_alone(&mut self) {
+    /// Kills it without a word, and waits until it is gone; what it started is left to notice.
+    pub fn kill(mut self) {
         self.child.kill().expect("a child of ours");
         self.child.wait().expect("a child of ours");
-    }
-
-    /// Kills it and everything that it started, without a word.
-    pub fn kill(mut self) {
-        self.kill_group();
-        self.child.wait().expect("a child of ours");
-        // The readers end when the last holder of the pipes is gone, which the kill has seen to.
-        let _ = (self.out.join(), self.err.join());
-    }
-
-    fn kill_group(&self) {
-        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process id");
-        let _ = kill_process_group(group, Signal::KILL);
     }
 
     /// Waits for its end; kills it at the deadline and fails.
@@ -90,7 +75,7 @@ impl Started {
                 break status;
             }
             if self.began.elapsed() > DEADLINE {
-                self.kill_group();
+                self.child.kill().expect("a child of ours");
                 panic!("the program ran for longer than {DEADLINE:?}");
             }
             std::thread::sleep(Duration::from_millis(3));
@@ -113,7 +98,7 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 /// Starts the program with these arguments.
 pub fn start(folder: &Path, arguments: &[&str]) -> Started {
     let mut command = command(program());
-    command.args(arguments).current_dir(folder).process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(arguments).current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::piped());
     let began = Instant::now();
     let mut child = command.spawn().expect("the program starts");
     let (out, err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));

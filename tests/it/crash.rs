@@ -186,12 +186,12 @@ fn a_killed_sweep_leaves_no_process_behind_that_waits_for_a_server() {
     let organisation = Organisation::empty();
     let source = format!("    - git: [\"http://127.0.0.1:{}/x.git\"]", server.local_addr().unwrap().port());
     organisation.policy(&POLICY.replace("    - directory: ../repositories", &source));
-    let mut sweep = organisation.start_sweep();
+    let sweep = organisation.start_sweep();
     // The server takes the connection and never answers: whoever asks it waits.
     let _held = server.accept().unwrap();
     let children: Vec<Process> = living().into_iter().filter(|p| p.parent == sweep.id()).collect();
     assert!(!children.is_empty(), "a child speaks to the server, so that a hostile answer breaks no more than a child");
-    sweep.kill_alone();
+    sweep.kill();
     let left = || -> Vec<u32> {
         let same = |p: &Process| children.iter().any(|c| (c.id, &c.began) == (p.id, &p.began));
         living().into_iter().filter(same).map(|p| p.id).collect()
