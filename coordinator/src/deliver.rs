@@ -13,8 +13,8 @@ use crate::planning::AllJudged;
 use crate::state::State;
 use crate::sweep::{Running, SweepError};
 use ligase_domain::{
-    Changeset, ChangesetState, ClosedBy, Digest, Finding, FindingId, GateCheck, GateVerdict, IntentKey, Oid, Origin, Outcome,
-    Ownership, Patch, RepoPath, RepositoryId, ServiceId, Timestamp,
+    Changeset, ChangesetState, ClosedBy, Digest, Finding, FindingId, GateCheck, GateVerdict, IntentKey, Oid, Origin,
+    Outcome, Ownership, Patch, RepoPath, RepositoryId, ServiceId, Timestamp,
 };
 use ligase_policy::patch::{self as structure, ChangedFile, PatchRules};
 use ligase_policy::plan::PlannedIntent;
