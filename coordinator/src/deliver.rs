@@ -161,12 +161,7 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, made
         return Ok(false);
     }
     let findings: Vec<&Finding> = judged.assessment.findings.iter().filter(|f| claimed.contains(&f.id)).collect();
-    let about = app.catalog.constraint(&key.clause.constraint);
-    let about = About {
-        statement: about.map_or("", |c| c.spec.statement.as_str()),
-        rationale: about.map_or("", |c| c.spec.rationale.as_str()),
-    };
-    let message = message::write(key, about, &findings, &patch, &report);
+    let message = message::write(key, about(app, key), &findings, &patch, &report);
     let last = app.ledger.read(|s| s.changesets.get(&key.id()).and_then(|l| l.last()).cloned());
     let live =
         last.as_ref().filter(|f| matches!(f.changeset.state, ChangesetState::Open) || f.changeset.number.is_none());
@@ -219,6 +214,15 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, made
     };
     app.ledger.record(vec![Fact::Changeset(fact(changeset))])?;
     Ok(opened)
+}
+
+/// What the intent's clause is about, in the catalog's words.
+fn about<'a>(app: &'a App, key: &IntentKey) -> About<'a> {
+    let constraint = app.catalog.constraint(&key.clause.constraint);
+    About {
+        statement: constraint.map_or("", |c| c.spec.statement.as_str()),
+        rationale: constraint.map_or("", |c| c.spec.rationale.as_str()),
+    }
 }
 
 /// The intent's last pull request, if a person has closed it and the state does not know of it: the state folder was lost.

@@ -122,6 +122,19 @@ impl Forges {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Removes locks that a killed process left on our own refs, so that they do not hold a pull request for ever.
+    pub fn clear_stale_locks(&self, now: Timestamp) {
+        let folders: Vec<_> = self.found().values().map(|(_, location)| location.clone()).collect();
+        for location in folders {
+            let Location::Directory(path) = location else { continue };
+            match Repository::open(&path).and_then(|r| r.clear_stale_locks(now)) {
+                Ok(0) => {}
+                Ok(count) => tracing::warn!(count, path = %path.display(), "removed locks that a killed process left"),
+                Err(error) => tracing::debug!(%error, path = %path.display(), "cannot look for stale locks"),
+            }
+        }
+    }
+
     /// Where a repository's bytes are had.
     pub fn location(&self, repository: &RepositoryId) -> Option<Location> {
         self.found().get(repository).map(|(_, location)| location.clone())

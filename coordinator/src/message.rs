@@ -122,8 +122,8 @@ fn places(findings: &[&Finding]) -> String {
 fn changes(patch: &Patch) -> String {
     let files =
         patch.changes.iter().map(|c| format!("`{}`", quoted(&c.path.to_string()))).collect::<Vec<_>>().join(", ");
-    let note = if patch.effect.note.is_empty() { String::new() } else { format!(" {}", quoted(&patch.effect.note)) };
-    format!("{files}. Effect: **{}**.{note} Made by {}.", patch.effect.class.name(), patch.remedies.join(", "))
+    let notes: String = patch.effect.note.lines().take(LISTED_MAX).map(|n| format!("\n- {}", quoted(n))).collect();
+    format!("{files}. Effect: **{}**. Made by {}.{notes}", patch.effect.class.name(), patch.remedies.join(", "))
 }
 
 fn checks(report: &GateReport) -> String {

@@ -7,9 +7,9 @@ use crate::changeset;
 use crate::fact::{Abstained, ChangesetFact, Fact, ListedRepository, Placed, ProbedResult, Refused, Remedied};
 use ligase_domain::{
     Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome,
-    RepositoryId, Retry, ServiceId, Timestamp,
+    RepoPath, RepositoryId, Retry, ServiceId, Timestamp,
 };
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// What was last seen of a repository.
@@ -105,6 +105,8 @@ pub struct State {
     pub repositories: BTreeMap<RepositoryId, RepositoryState>,
     /// Services by id.
     pub services: BTreeMap<ServiceId, ServiceState>,
+    /// Findings that stand open, by service, with the file of each.
+    pub open: BTreeMap<ServiceId, BTreeMap<FindingId, Option<RepoPath>>>,
     /// Findings that were ever not satisfied.
     pub histories: BTreeMap<FindingId, History>,
     /// Changesets by intent, oldest first; the last one is the current one.
@@ -232,16 +234,23 @@ impl State {
         }
     }
 
-    /// Applies an assessment that the journal has, and says what it changed.
+    /// Applies an assessment that the journal has, and says what it changed. What is not seen because nobody could look is
+    /// not closed: it stays open until it is seen again or seen gone.
     pub fn assess(&mut self, at: Timestamp, assessment: Arc<Assessment>, statement: Digest) -> Changed {
         let service = assessment.service.clone();
         let before = self.services.get(&service).cloned();
-        let was_open: BTreeSet<FindingId> = before.iter().flat_map(|b| violated(&b.assessment)).map(|f| f.id).collect();
-        let is_open: BTreeSet<FindingId> = violated(&assessment).map(|f| f.id).collect();
+        let was_open = self.open.remove(&service).unwrap_or_default();
+        let mut is_open: BTreeMap<FindingId, Option<RepoPath>> =
+            violated(&assessment).map(|f| (f.id, f.place.as_ref().map(|p| p.path.clone()))).collect();
+        for (id, path) in &was_open {
+            if !is_open.contains_key(id) && is_hidden(&assessment, id, path.as_ref()) {
+                is_open.insert(*id, path.clone());
+            }
+        }
         let last = before.as_ref().map(|b| b.assessment.revision);
         let rejudged = last == Some(assessment.revision);
         let mut changed = Changed::default();
-        for id in is_open.difference(&was_open) {
+        for id in is_open.keys().filter(|id| !was_open.contains_key(id)) {
             match self.histories.get_mut(id) {
                 Some(history) => {
                     history.closed = None;
@@ -257,17 +266,20 @@ impl State {
                 }
             }
         }
-        for id in was_open.difference(&is_open) {
+        for id in was_open.keys().filter(|id| !is_open.contains_key(id)) {
             if let Some(history) = self.histories.get_mut(id) {
                 history.closed = Some((assessment.revision, at));
                 history.rejudged = rejudged;
                 changed.closed.push(*id);
             }
         }
-        let undeclared_since = match (assessment.declared, before.and_then(|b| b.undeclared_since)) {
+        // A declaration that cannot be read is not an absent one.
+        let declared = assessment.declared || assessment.dna.is_some();
+        let undeclared_since = match (declared, before.and_then(|b| b.undeclared_since)) {
             (true, _) => None,
             (false, since) => Some(since.unwrap_or(at)),
         };
+        self.open.insert(service.clone(), is_open);
         self.services.insert(service, ServiceState { assessment, statement, undeclared_since });
         changed
     }
@@ -300,6 +312,17 @@ impl State {
         };
         self.changesets.get(intent)?.iter().rev().find(live)
     }
+}
+
+/// Whether a finding that is not there any more may only be out of sight: it is undecided now, its file was not looked at,
+/// or the declaration that asks for it cannot be read.
+fn is_hidden(assessment: &Assessment, id: &FindingId, path: Option<&RepoPath>) -> bool {
+    let population = &assessment.population;
+    let undecided = |f: &Finding| f.id == *id && matches!(f.outcome, Outcome::Indeterminate(_));
+    population.incomplete.is_some()
+        || path.is_some_and(|p| population.skipped.iter().any(|s| s.path == *p))
+        || !assessment.declared && assessment.dna.is_some()
+        || assessment.findings.iter().any(undecided)
 }
 
 fn violated(assessment: &Assessment) -> impl Iterator<Item = &Finding> {

@@ -143,6 +143,7 @@ impl Pass {
             };
             let forges = Forges::of(&declared, &at.config.remote);
             let (listed, problems) = forges.listing();
+            forges.clear_stale_locks(at.ledger.now());
             let now = at.ledger.now();
             let sweep = FieldHasher::new("ligase.sweep.v1")
                 .field(&declared.organisation.name)
@@ -346,7 +347,10 @@ impl Pass {
             self.summary.regressed_findings.extend(ids(&changed.reopened));
         }
         self.summary.judged += judged.iter().filter(|j| j.anew).count() as u64;
-        self.summary.problems.extend(judged.iter().flat_map(|j| &j.problems).map(problem));
+        self.summary.problems.extend(judged.iter().flat_map(|j| &j.problems).map(|p| {
+            let said = problem(p);
+            v1::DocumentProblem { file: format!("{}: {}", repository, said.file), ..said }
+        }));
         Arc::make_mut(&mut self.judged).insert(repository.clone(), judged);
         Ok(())
     }
@@ -470,7 +474,8 @@ impl Pass {
         let findings: Vec<&Finding> = judged.iter().flat_map(|j| &j.assessment.findings).collect();
         let count = |keep: &dyn Fn(&Outcome) -> bool| findings.iter().filter(|f| keep(&f.outcome)).count() as u64;
         summary.services = judged.len() as u64;
-        summary.undeclared = judged.iter().filter(|j| !j.assessment.declared).count() as u64;
+        summary.undeclared =
+            judged.iter().filter(|j| !j.assessment.declared && j.assessment.dna.is_none()).count() as u64;
         summary.files_total = self.app.ledger.read(|s| {
             let of = |id| s.repositories.get(id).and_then(|r| r.probed.as_ref()).map_or(0, |(_, _, p)| p.files_total);
             self.judged.keys().map(of).sum()

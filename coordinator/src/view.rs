@@ -56,7 +56,7 @@ fn service_row(id: &ServiceId, known: &ServiceState) -> v1::ServiceStatus {
     v1::ServiceStatus {
         id: id.to_string(),
         name: assessment.name.clone(),
-        declared: assessment.declared,
+        declared: assessment.declared || assessment.dna.is_some(),
         revision: assessment.revision.to_string(),
         undeclared_since: known.undeclared_since.map(|at| rfc3339(at.0)).unwrap_or_default(),
         satisfied: count(&|f| f.outcome == Outcome::Satisfied),

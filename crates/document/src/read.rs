@@ -211,7 +211,9 @@ fn refuse(file: &str, kind: &str, error: &Error) -> DocumentError {
             beyond(make("BEYOND-BOUNDS", "aliases make the document grow beyond its bounds".to_owned()))
         }
         Error::Message { msg, .. } => make("INVALID", escape_lines(msg)),
-        other => make("MALFORMED", escape_lines(&plain(other))).expected("well-formed YAML"),
+        other => make("MALFORMED", escape_lines(&plain(other)))
+            .expected("well-formed YAML")
+            .remedy("mend the document at that place; what stands before it is read as far as there"),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod pin;
 mod refs;
 mod remote;
 mod repository;
+mod stale;
 mod tree;
 mod url;
 mod wire;

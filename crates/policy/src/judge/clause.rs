@@ -69,7 +69,12 @@ pub(super) fn judge<'v>(
     if let Some(reason) = subjects.incomplete {
         out.push(whole(Outcome::Indeterminate(reason.to_owned())));
     } else if out.is_empty() {
-        out.push(whole(nothing(rule, &context)));
+        // What was not looked at may hold a subject: that there is none is not concluded beside it.
+        let hidden = !subjects.skipped_for(kind).is_empty();
+        out.push(whole(match nothing(rule, &context) {
+            Outcome::NotApplicable(_) if hidden => Outcome::Indeterminate("file-not-looked-at".to_owned()),
+            other => other,
+        }));
     }
     for skipped in subjects.skipped_for(kind) {
         out.push(file(skipped, severity));
