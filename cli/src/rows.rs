@@ -1,5 +1,6 @@
 //! API messages as the JSON that scripts rely on, and as table rows. One place, so that every verb says a finding alike.
 
+use ligase_domain::FailureReason;
 use ligase_proto::v1;
 use serde_json::{Map, Value, json};
 
@@ -15,6 +16,24 @@ pub fn finding(f: &v1::FindingRow) -> Value {
     })
 }
 
+/// What to do about a repository that could not be looked at; `ops/runbooks/could-not-look.md` says more.
+pub fn unreachable_remedy(reason: &str) -> &'static str {
+    match FailureReason::parse(reason) {
+        Some(FailureReason::EmptyRepository) => "commit something to its default branch, or take it out of the sources",
+        Some(FailureReason::NotFound) => "mend the source in the policy, or the permission to read it",
+        Some(FailureReason::CorruptObject) => "run `git fsck` there and restore what is missing; then sweep again",
+        Some(FailureReason::ObjectFormat) => "SHA-256 repositories are not read yet: take it out of the sources",
+        Some(FailureReason::OverBudget) => "it is larger than a budget: take it out of the sources, or split it",
+        Some(FailureReason::TooSlow | FailureReason::Unreachable) => {
+            "try `git ls-remote` from this machine; then sweep again"
+        }
+        Some(FailureReason::Superseded) => "sweep again",
+        Some(FailureReason::Crashed) => "sweep again with -v, and report it if it comes again",
+        Some(FailureReason::Machine) => "look at space, permissions and memory of this machine; then sweep again",
+        Some(FailureReason::Malformed) | None => "mend the address or the name in the policy",
+    }
+}
+
 /// Counts by name.
 pub fn counted(list: &[v1::Counted]) -> Value {
     Value::Object(list.iter().map(|c| (c.name.clone(), json!(c.count))).collect::<Map<_, _>>())
@@ -26,7 +45,7 @@ pub fn sweep(s: &v1::SweepSummary) -> Value {
     let unreachable: Vec<_> = s
         .unreachable
         .iter()
-        .map(|r| json!({ "repository": r.repository, "reason": r.reason, "detail": r.detail }))
+        .map(|r| json!({ "repository": r.repository, "reason": r.reason, "detail": r.detail, "remedy": unreachable_remedy(&r.reason) }))
         .collect();
     let plan: Vec<_> = s
         .plan

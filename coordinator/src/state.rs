@@ -6,8 +6,8 @@
 use crate::changeset;
 use crate::fact::{Abstained, ChangesetFact, Fact, ListedRepository, Placed, ProbedResult, Refused, Remedied};
 use ligase_domain::{
-    Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome,
-    RepoPath, RepositoryId, Retry, ServiceId, Timestamp,
+    Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome, RepoPath,
+    RepositoryId, Retry, ServiceId, Timestamp,
 };
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

@@ -126,6 +126,11 @@ fn place(state: &State, service: &ServiceId, finding: &Finding) -> (String, Stri
     placed.map_or_else(|| ("waiting".to_owned(), "not-planned-yet".to_owned()), |p| (p.place.clone(), p.reason.clone()))
 }
 
+/// The path of a subject that is a file nobody could look at; its symbol is its path.
+fn unread_path(finding: &Finding) -> String {
+    if finding.subject.kind == "file" { finding.subject.symbol.clone() } else { String::new() }
+}
+
 /// A finding as the API shows it.
 pub fn finding_row(state: &State, service: &ServiceId, known: &ServiceState, finding: &Finding) -> v1::FindingRow {
     let history = state.histories.get(&finding.id);
@@ -145,7 +150,7 @@ pub fn finding_row(state: &State, service: &ServiceId, known: &ServiceState, fin
         clause: finding.clause.to_string(),
         outcome: finding.outcome.name().to_owned(),
         reason: finding.outcome.reason().unwrap_or_default().to_owned(),
-        path: at.map(|p| p.path.to_string()).unwrap_or_default(),
+        path: at.map_or_else(|| unread_path(finding), |p| p.path.to_string()),
         line: at.map_or(0, |p| p.span.line),
         end_line: at.map_or(0, |p| p.span.end_line),
         symbol: finding.subject.symbol.clone(),

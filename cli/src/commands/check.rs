@@ -179,7 +179,8 @@ fn finding_json(finding: &Finding, remedies: &RemedySet, inspection: &Inspection
         "clause": finding.clause.to_string(),
         "outcome": finding.outcome.name(),
         "reason": finding.outcome.reason(),
-        "path": place.map(|p| p.path.to_string()),
+        // A file that nobody could look at is its own subject, and its symbol is its path.
+        "path": place.map(|p| p.path.to_string()).or_else(|| (finding.subject.kind == "file").then(|| finding.subject.symbol.clone())),
         "line": place.map(|p| p.span.line),
         "end_line": place.map(|p| p.span.end_line),
         "symbol": finding.subject.symbol,

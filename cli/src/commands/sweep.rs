@@ -112,8 +112,10 @@ pub fn print(s: &SweepSummary) {
     }
     if !s.unreachable.is_empty() {
         heading("Could not look at");
-        let row =
-            |r: &ligase_proto::v1::RepositoryProblem| vec![r.repository.clone(), r.reason.clone(), r.detail.clone()];
-        table(&["repository", "reason", ""], s.unreachable.iter().map(row).collect());
+        let row = |r: &ligase_proto::v1::RepositoryProblem| {
+            let remedy = rows::unreachable_remedy(&r.reason);
+            vec![r.repository.clone(), r.reason.clone(), r.detail.clone(), remedy.to_owned()]
+        };
+        table(&["repository", "reason", "", "do"], s.unreachable.iter().map(row).collect());
     }
 }

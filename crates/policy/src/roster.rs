@@ -99,7 +99,10 @@ fn read(file: &DnaFile, catalog: &Catalog) -> (Option<Dna>, Option<(Digest, Vec<
             Err(errors) => (None, Some((Digest::of(bytes), errors))),
         },
         Err(why) => {
-            let error = DocumentError::whole("E-DNA-UNREADABLE", name, why.clone());
+            let remedy =
+                "make the file a readable one of at most 64 KiB; until then the service is judged by the floor";
+            let error = DocumentError::whole("E-DNA-UNREADABLE", name, why.clone()).expected("a file that can be read");
+            let error = error.remedy(remedy);
             (None, Some((Digest::of(why.as_bytes()), vec![error])))
         }
     }
