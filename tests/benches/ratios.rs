@@ -145,6 +145,9 @@ fn measure(options: &Options) -> io::Result<Report> {
         "{} repositories, {made}; {} files, {} kB, {} kB a repository; {} % of the files have a content of their repository's own",
         fleet.names.len(), fleet.files, fleet.bytes / 1000, fleet.bytes / 1000 / fleet.names.len() as u64, fleet.unique_percent,
     ));
+    if !fleet.left_out.is_empty() {
+        report.fact("left out", format!("{}: their heads lack objects", fleet.left_out.join(", ")));
+    }
     let server = Server::start(&root)?;
     let urls = fleet.names.iter().map(|n| server.url(n)).collect();
     let bench = Bench { binary, folder: folder.path().to_owned(), fleet, server, urls };

@@ -21,6 +21,8 @@ pub struct Fleet {
     root: PathBuf,
     /// Their names, with `.git`.
     pub names: Vec<String>,
+    /// Repositories of the caller's that are not among them, since their heads lack objects.
+    pub left_out: Vec<String>,
     /// Files of all heads.
     pub files: u64,
     /// Bytes of all heads' files.
@@ -39,15 +41,24 @@ impl Fleet {
         Self::of(root)
     }
 
-    /// Copies the bare repositories of a folder.
+    /// Copies the bare repositories of a folder, but those that nobody could clone because their head lacks objects.
     pub fn copy(root: &Path, from: &Path) -> io::Result<Self> {
+        let mut left_out = Vec::new();
         for entry in fs::read_dir(from)? {
             let path = entry?.path();
-            if path.join("HEAD").is_file() && path.join("objects").is_dir() {
-                copy_tree(&path, &root.join(path.file_name().expect("an entry of a folder has a name")))?;
+            let name = path.file_name().expect("an entry of a folder has a name").to_string_lossy().into_owned();
+            if !path.join("HEAD").is_file() || !path.join("objects").is_dir() {
+                continue;
+            }
+            let objects = git::run(&path, &["rev-list", "--objects", "--missing=print", "--max-count=1", "HEAD"])?;
+            if objects.lines().any(|line| line.starts_with('?')) {
+                left_out.push(name);
+            } else {
+                copy_tree(&path, &root.join(name))?;
             }
         }
-        Self::of(root)
+        left_out.sort();
+        Ok(Self { left_out, ..Self::of(root)? })
     }
 
     fn of(root: &Path) -> io::Result<Self> {
@@ -70,7 +81,14 @@ impl Fleet {
             return Err(io::Error::other("there is no bare repository with a file"));
         }
         let unique: u64 = homes.values().filter(|(homes, _)| homes.len() == 1).map(|(_, files)| files).sum();
-        Ok(Self { root: root.to_owned(), names, files, bytes, unique_percent: unique * 100 / files })
+        Ok(Self {
+            root: root.to_owned(),
+            names,
+            left_out: Vec::new(),
+            files,
+            bytes,
+            unique_percent: unique * 100 / files,
+        })
     }
 
     /// Commits a change of one source file of the first repository that has one, and says what was changed.
