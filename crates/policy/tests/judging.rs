@@ -175,7 +175,7 @@ fn silence_is_not_applicable_only_where_nothing_is_unmodelled() {
 }
 
 #[test]
-fn a_skipped_file_is_its_own_finding_and_changes_no_other() {
+fn a_skipped_file_is_its_own_finding_and_changes_nothing_that_was_seen() {
     let catalog = catalog();
     let spec = "  constraints: [{ id: authn-endpoints }, { id: enc-at-rest }]\n";
     let plain = Case::new(vec![endpoint("a.py", 1, "none", "resolved", vec![])]);
