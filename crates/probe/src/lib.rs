@@ -5,12 +5,13 @@
 //! included, dependencies that are defined elsewhere, variables, classes. Neither judges, neither knows a DNA, and nothing
 //! in a repository can make them hang, crash or read outside: every bound is a count (`budget`). Comments suppress nothing.
 //! This is the only room that names the syntax-tree libraries.
-//! Read `set.rs` (what shapes a result), `look.rs`, `link.rs`, then `python/mod.rs` and `terraform/mod.rs`.
+//! Read `set.rs` (what shapes a result), `pack.rs`, `look.rs`, `link.rs`, then a pack: `python/mod.rs`, `terraform/mod.rs`.
 
 mod budget;
 mod class;
 mod link;
 mod look;
+mod pack;
 mod parse;
 mod pattern;
 mod python;

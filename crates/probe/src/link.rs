@@ -7,14 +7,14 @@ use ligase_domain::{LookedFile, Observation};
 
 /// Linked observations, sorted by path, span and kind. Files may come in any order.
 pub fn link(set: &ProbeSet, files: &[LookedFile]) -> Vec<Observation> {
-    let of = |dialect: &str| {
-        let mut some: Vec<&LookedFile> = files.iter().filter(|f| f.key.class.dialect == dialect).collect();
+    let mut all = Vec::new();
+    for pack in set.all() {
+        let reads = |f: &&LookedFile| pack.dialects().contains(&f.key.class.dialect.as_str());
+        let mut some: Vec<&LookedFile> = files.iter().filter(reads).collect();
         some.sort_by(|a, b| a.path.cmp(&b.path));
         some.dedup_by(|a, b| a.path == b.path);
-        some
-    };
-    let mut all = set.python.link(&of("python"));
-    all.extend(set.terraform.link(&of("terraform")));
+        all.extend(pack.link(&some));
+    }
     all.sort_by(|a, b| {
         (&a.place.path, a.place.span, &a.kind).cmp(&(&b.place.path, b.place.span, &b.kind)).then_with(|| a.cmp(b))
     });

@@ -8,8 +8,8 @@ use crate::budget::{
     MINIFIED_AVERAGE, MINIFIED_FROM, brackets_over,
 };
 use crate::class::class_of;
-use crate::parse::{first_error, parse, parse_unshaped};
-use crate::set::{ProbeSet, grammar_of, unread_reason};
+use crate::parse::{Grammar, first_error, parse};
+use crate::set::{ProbeSet, unread_reason};
 use ligase_domain::{
     Entry, EntryKind, FailureReason, FieldHasher, FileObservations, LookCache, LookKey, LookedFile, PathClass,
     Population, Seen, Skipped, SourceTree, Value,
@@ -56,7 +56,7 @@ struct Job<'e> {
 /// Looks at every file of a tree that a pack reads. Never fails: a tree that cannot be listed has an incomplete population.
 pub fn look(set: &ProbeSet, tree: &dyn SourceTree, cache: &dyn LookCache, progress: &dyn Progress) -> Look {
     let (entries, incomplete) = list(tree);
-    let mut population = population_of(&entries, incomplete);
+    let mut population = population_of(set, &entries, incomplete);
     let keyed: Vec<(&Entry, LookKey)> = entries.iter().filter_map(|e| Some((e, set.key_of(e)?))).collect();
     let mut distinct: Vec<Job<'_>> = Vec::new();
     let mut index: HashMap<LookKey, usize> = HashMap::new();
@@ -116,7 +116,7 @@ fn list(tree: &dyn SourceTree) -> (Vec<Entry>, Option<String>) {
     (entries, None)
 }
 
-fn population_of(entries: &[Entry], incomplete: Option<String>) -> Population {
+fn population_of(set: &ProbeSet, entries: &[Entry], incomplete: Option<String>) -> Population {
     let mut hasher = FieldHasher::new("ligase.population.v1");
     let (mut by_class, mut skipped, mut total): (BTreeMap<String, u64>, Vec<Skipped>, u64) = Default::default();
     for entry in entries {
@@ -126,7 +126,7 @@ fn population_of(entries: &[Entry], incomplete: Option<String>) -> Population {
             total += 1;
             *by_class.entry(class.to_string()).or_default() += 1;
         }
-        let concerns = grammar_of(&class.dialect).is_some() || entry.kind == EntryKind::Submodule;
+        let concerns = set.reads(&class) || entry.kind == EntryKind::Submodule;
         if let (true, Some(reason)) = (concerns, unread_reason(entry, &class)) {
             skipped.push(Skipped { path: entry.path.clone(), class, reason: reason.to_owned() });
         }
@@ -204,19 +204,14 @@ pub(crate) fn look_bytes(set: &ProbeSet, class: &PathClass, bytes: &[u8]) -> Fil
 }
 
 fn seen_of(set: &ProbeSet, class: &PathClass, bytes: &[u8]) -> Result<Vec<Seen>, &'static str> {
-    let Some(grammar) = grammar_of(&class.dialect) else { return Ok(Vec::new()) };
+    if !set.reads(class) {
+        return Ok(Vec::new());
+    }
     let text = readable(bytes)?;
-    let mut seen = match class.dialect.as_str() {
-        "python" => {
-            let Some(plan) = set.python.prefilter(text) else { return Ok(Vec::new()) };
-            let tree = parse_unshaped(grammar, text)?;
-            set.python.look_file(class, text, &tree, plan)?
-        }
-        _ => {
-            let tree = parse(grammar, text)?;
-            set.terraform.look_file(bytes, &tree)
-        }
-    };
+    let mut seen = Vec::new();
+    for pack in set.readers(&class.dialect) {
+        seen.extend(pack.look(class, text)?);
+    }
     if seen.len() > MAX_FILE_OBSERVATIONS {
         return Err("too-many-observations");
     }
@@ -293,8 +288,8 @@ fn size_of(seen: &Seen) -> usize {
 
 /// Whether a file of a class reads as its language does; the floor of the gate's check that a changed file still parses.
 pub fn syntax_errors(_set: &ProbeSet, class: &PathClass, bytes: &[u8]) -> Result<(), String> {
-    let Some(grammar) = grammar_of(&class.dialect) else { return Ok(()) };
     let text = std::str::from_utf8(bytes).map_err(|_| "not-utf8".to_owned())?;
+    let Some(grammar) = Grammar::of(&class.dialect, text) else { return Ok(()) };
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err("too-large".to_owned());
     }

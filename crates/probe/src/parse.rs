@@ -14,20 +14,50 @@ pub(crate) enum Grammar {
     Python,
     /// HashiCorp's configuration language, as Terraform uses it.
     Hcl,
+    /// TypeScript without elements.
+    TypeScript,
+    /// TypeScript with elements; reads JavaScript too.
+    Tsx,
+    /// Java.
+    Java,
+    /// Go.
+    Go,
 }
+
+/// Grammars that are linked in.
+const GRAMMARS: usize = 6;
 
 impl Grammar {
     pub(crate) fn language(self) -> Language {
         match self {
             Self::Python => tree_sitter_python::LANGUAGE.into(),
             Self::Hcl => tree_sitter_hcl::LANGUAGE.into(),
+            Self::TypeScript => tree_sitter_typescript::LANGUAGE_TYPESCRIPT.into(),
+            Self::Tsx => tree_sitter_typescript::LANGUAGE_TSX.into(),
+            Self::Java => tree_sitter_java::LANGUAGE.into(),
+            Self::Go => tree_sitter_go::LANGUAGE.into(),
+        }
+    }
+
+    /// The grammar that reads a text of a dialect; `None` where no syntax tree is needed.
+    pub(crate) fn of(dialect: &str, text: &str) -> Option<Self> {
+        match dialect {
+            "python" => Some(Self::Python),
+            "terraform" => Some(Self::Hcl),
+            // An old-style cast (`<T>value`) reads as an element in the one, and an element as a cast in the other.
+            "typescript" if text.contains("</") || text.contains("/>") => Some(Self::Tsx),
+            "typescript" => Some(Self::TypeScript),
+            "javascript" => Some(Self::Tsx),
+            "java" => Some(Self::Java),
+            "go" => Some(Self::Go),
+            _ => None,
         }
     }
 }
 
 thread_local! {
     /// A parser per thread and grammar: building its tables costs more than a small file.
-    static PARSERS: RefCell<[Option<Parser>; 2]> = const { RefCell::new([None, None]) };
+    static PARSERS: RefCell<[Option<Parser>; GRAMMARS]> = const { RefCell::new([const { None }; GRAMMARS]) };
 }
 
 /// Parses within the budgets; the error is the stable reason for skipping the file.

@@ -4,46 +4,49 @@
 
 use crate::budget::BUDGETS_VERSION;
 use crate::class::class_of;
-use crate::parse::Grammar;
+use crate::pack::Pack;
 use crate::python::PythonPack;
 use crate::terraform::TerraformPack;
 use ligase_catalog::CatalogFile;
 use ligase_document::DocumentError;
 use ligase_domain::{Digest, Entry, EntryKind, FieldHasher, LookKey, Origin, PathClass, RepoPath};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Counts up whenever Rust code of this room sees the same bytes otherwise.
 pub const ENGINE_VERSION: u32 = 1;
 
 /// Everything that looks, ready to look.
 pub struct ProbeSet {
-    pub(crate) python: PythonPack,
-    pub(crate) terraform: TerraformPack,
-    packs: BTreeMap<String, Digest>,
+    packs: Vec<Box<dyn Pack>>,
+    digests: BTreeMap<String, Digest>,
     digest: Digest,
 }
 
 impl ProbeSet {
     /// Reads `kinds/`, `vocabulary/`, `probes/` and `stacks.yaml`; what it does not own it leaves alone.
     pub fn load(files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
-        let (python, terraform) = (PythonPack::load(files), TerraformPack::load(files));
-        let (python, terraform) = match (python, terraform) {
-            (Ok(python), Ok(terraform)) => (python, terraform),
-            (python, terraform) => {
-                let errors = python.err().into_iter().chain(terraform.err()).flatten();
-                return Err(errors.collect());
-            }
+        let (mut packs, mut errors): (Vec<Box<dyn Pack>>, Vec<DocumentError>) = Default::default();
+        let mut take = |loaded: Result<Box<dyn Pack>, Vec<DocumentError>>| match loaded {
+            Ok(pack) => packs.push(pack),
+            Err(wrong) => errors.extend(wrong),
         };
-        let packs: BTreeMap<String, Digest> = [
-            ("python".to_owned(), pack_digest("python", files, &[])),
-            ("terraform".to_owned(), pack_digest("terraform", files, &terraform.digest_parts())),
-        ]
-        .into();
+        take(PythonPack::load(files).map(|p| Box::new(p) as Box<dyn Pack>));
+        take(TerraformPack::load(files).map(|p| Box::new(p) as Box<dyn Pack>));
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let dialects: BTreeSet<&str> = packs.iter().flat_map(|p| p.dialects().iter().copied()).collect();
+        let mut digests = BTreeMap::new();
+        for dialect in dialects {
+            let readers = packs.iter().filter(|p| p.dialects().contains(&dialect));
+            let parts: Vec<u8> = readers.flat_map(|p| p.digest_parts()).collect();
+            digests.insert(dialect.to_owned(), pack_digest(dialect, files, &parts));
+        }
         let mut hasher = FieldHasher::new("ligase.probe-set.v1");
-        for (name, pack) in &packs {
+        for (name, pack) in &digests {
             hasher = hasher.field(name).field(pack.as_bytes());
         }
-        Ok(Self { python, terraform, packs, digest: hasher.finish() })
+        Ok(Self { packs, digests, digest: hasher.finish() })
     }
 
     /// The digest of all packs.
@@ -53,12 +56,22 @@ impl ProbeSet {
 
     /// The digest of each pack, by dialect.
     pub fn packs(&self) -> BTreeMap<String, Digest> {
-        self.packs.clone()
+        self.digests.clone()
+    }
+
+    /// The packs that read a dialect.
+    pub(crate) fn readers<'s>(&'s self, dialect: &'s str) -> impl Iterator<Item = &'s dyn Pack> {
+        self.packs.iter().map(AsRef::as_ref).filter(move |p| p.dialects().contains(&dialect))
+    }
+
+    /// Every pack.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &dyn Pack> {
+        self.packs.iter().map(AsRef::as_ref)
     }
 
     /// Whether a pack reads files of this class.
     pub fn reads(&self, class: &PathClass) -> bool {
-        grammar_of(&class.dialect).is_some()
+        self.digests.contains_key(&class.dialect)
     }
 
     /// What a path alone says of a file.
@@ -70,7 +83,7 @@ impl ProbeSet {
     /// code, symbolic links).
     pub fn key_of(&self, entry: &Entry) -> Option<LookKey> {
         let class = class_of(&entry.path);
-        let pack = *self.packs.get(&class.dialect)?;
+        let pack = *self.digests.get(&class.dialect)?;
         unread_reason(entry, &class).is_none().then_some(LookKey { blob: entry.oid, class, pack })
     }
 }
@@ -83,16 +96,7 @@ pub(crate) fn unread_reason(entry: &Entry, class: &PathClass) -> Option<&'static
         (_, Origin::Vendored) => Some("vendored"),
         (_, Origin::Generated) => Some("generated"),
         (_, Origin::Minified) => Some("minified"),
-        _ if entry.path.as_bytes().ends_with(b".json") => Some("json-syntax"),
-        _ => None,
-    }
-}
-
-/// The grammar of a dialect.
-pub(crate) fn grammar_of(dialect: &str) -> Option<Grammar> {
-    match dialect {
-        "python" => Some(Grammar::Python),
-        "terraform" => Some(Grammar::Hcl),
+        _ if class.dialect == "terraform" && entry.path.as_bytes().ends_with(b".json") => Some("json-syntax"),
         _ => None,
     }
 }

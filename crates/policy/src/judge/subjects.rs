@@ -31,26 +31,49 @@ pub(super) struct Subjects<'v> {
     pub dna: Record<'v>,
     population: Option<Record<'v>>,
     seen: Option<Option<Record<'v>>>,
-    /// Source files of the revision in languages that no probe reads.
-    unread: u64,
+    /// Source files of the revision by the language that they are written in.
+    programs: BTreeMap<&'static str, u64>,
 }
 
-/// Dialects that are read, or that hold nothing that runs.
-const READ_OR_NO_CODE: [&str; 3] = ["python", "terraform", "none"];
+/// Dialects that programs are written in. Another one holds nothing that runs a service.
+const PROGRAMS: [&str; 17] = [
+    "clojure",
+    "cpp",
+    "csharp",
+    "dart",
+    "elixir",
+    "go",
+    "groovy",
+    "java",
+    "javascript",
+    "kotlin",
+    "php",
+    "python",
+    "ruby",
+    "rust",
+    "scala",
+    "swift",
+    "typescript",
+];
 
-/// Whether a kind is seen in program code: what is written in a language that no probe reads may hold it too.
-fn is_code(kind: &Kind) -> bool {
-    kind.spec.attributes.get("language").is_some_and(|a| a.values.iter().any(|v| v == "python"))
+/// Source files of a language in which a kind is not seen: they may hold it too. Zero for what is no program's.
+fn unread(kind: &Kind, programs: &BTreeMap<&str, u64>) -> u64 {
+    let languages = kind.spec.attributes.get("language").map_or(&[][..], |a| a.values.as_slice());
+    if !languages.iter().any(|l| PROGRAMS.contains(&l.as_str())) {
+        return 0;
+    }
+    programs.iter().filter(|(dialect, _)| !languages.iter().any(|l| l == **dialect)).map(|(_, count)| *count).sum()
 }
 
-/// Source files in languages that no probe reads. Counts by class are the revision's, so a repository of several services
-/// counts for each of them: that makes silence less sure, never more.
-fn unread(by_class: &BTreeMap<String, u64>) -> u64 {
-    let of = |(class, count): (&String, &u64)| {
+/// Source files by program language. Counts by class are the revision's, so a repository of several services counts for
+/// each of them: that makes silence less sure, never more.
+fn programs(by_class: &BTreeMap<String, u64>) -> BTreeMap<&'static str, u64> {
+    let of = |(class, count): (&'_ String, &u64)| {
         let (dialect, origin) = class.split_once('/')?;
-        (origin == Origin::Source.name() && !READ_OR_NO_CODE.contains(&dialect)).then_some(*count)
+        let at = PROGRAMS.iter().find(|p| **p == dialect)?;
+        (origin == Origin::Source.name()).then_some((*at, *count))
     };
-    by_class.iter().filter_map(of).sum()
+    by_class.iter().filter_map(of).collect()
 }
 
 impl<'v> Subjects<'v> {
@@ -78,7 +101,7 @@ impl<'v> Subjects<'v> {
             incomplete: input.population.incomplete.as_deref(),
             dna: crate::dna::value_of(dna),
             population: None,
-            unread: unread(&input.population.by_class),
+            programs: programs(&input.population.by_class),
             seen: None,
         }
     }
@@ -129,11 +152,11 @@ impl<'v> Subjects<'v> {
         }
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let looked_like = |kind: &Kind| unmodelled.get(kind.id.as_str()).copied().unwrap_or(0);
-        let unread = i64::try_from(self.unread).unwrap_or(i64::MAX);
+        let unread = |kind: &Kind| i64::try_from(unread(kind, &self.programs)).unwrap_or(i64::MAX);
         let kinds = self.catalog.kinds().values().map(|kind| {
             let counts = Record::new([
                 ("seen", number(count(self.plain(&kind.id).len()))),
-                ("unmodelled", number(looked_like(kind).saturating_add(if is_code(kind) { unread } else { 0 }))),
+                ("unmodelled", number(looked_like(kind).saturating_add(unread(kind)))),
                 ("skipped", number(count(self.skipped_for(kind).len()))),
             ]);
             (kind.variable.as_str(), counts.boxed())

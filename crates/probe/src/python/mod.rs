@@ -15,6 +15,8 @@ mod routes;
 pub(crate) mod syntax;
 
 use crate::budget::MAX_FILE_OBSERVATIONS;
+use crate::pack::Pack;
+use crate::parse::{Grammar, parse_unshaped};
 use crate::pattern::{self, PatternProbe};
 use crate::vocabulary::Vocabulary;
 use aho_corasick::AhoCorasick;
@@ -71,8 +73,7 @@ impl PythonPack {
         (native || !probes.is_empty()).then_some(Plan { native, probes })
     }
 
-    /// What one file shows; the error is the reason for skipping it.
-    pub(crate) fn look_file(
+    fn look_tree(
         &self,
         class: &PathClass,
         text: &str,
@@ -94,9 +95,20 @@ impl PythonPack {
         pattern::run(&concerned, &index, text, tree, &mut out.out);
         Ok(out.out)
     }
+}
 
-    /// What the files of a revision show together.
-    pub(crate) fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
+impl Pack for PythonPack {
+    fn dialects(&self) -> &'static [&'static str] {
+        &["python"]
+    }
+
+    fn look(&self, class: &PathClass, text: &str) -> Result<Vec<Seen>, &'static str> {
+        let Some(plan) = self.prefilter(text) else { return Ok(Vec::new()) };
+        let tree = parse_unshaped(Grammar::Python, text)?;
+        self.look_tree(class, text, &tree, plan)
+    }
+
+    fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
         link::link(&self.vocabulary, files)
     }
 }

@@ -17,10 +17,12 @@ mod storage;
 #[cfg(test)]
 mod tests;
 
+use crate::pack::Pack;
+use crate::parse::{Grammar, parse};
 use knowledge::Knowledge;
 use ligase_catalog::CatalogFile;
 use ligase_document::DocumentError;
-use ligase_domain::{LookedFile, Observation, Seen};
+use ligase_domain::{LookedFile, Observation, PathClass, Seen};
 
 /// Counts up whenever the same files and the same knowledge would be seen otherwise.
 const ENGINE_VERSION: u32 = 1;
@@ -36,20 +38,29 @@ impl TerraformPack {
         Ok(Self { knowledge: Knowledge::load(files)? })
     }
 
-    /// Everything that shapes results: part of the pack's digest.
-    pub(crate) fn digest_parts(&self) -> Vec<u8> {
+    /// What one file shows, from its tree.
+    fn look_tree(&self, bytes: &[u8], tree: &tree_sitter::Tree) -> Vec<Seen> {
+        look::look(&self.knowledge, bytes, tree)
+    }
+}
+
+impl Pack for TerraformPack {
+    fn dialects(&self) -> &'static [&'static str] {
+        &["terraform"]
+    }
+
+    fn digest_parts(&self) -> Vec<u8> {
         let mut out = ENGINE_VERSION.to_le_bytes().to_vec();
         out.extend(self.knowledge.digest_parts());
         out
     }
 
-    /// What one file shows, from its tree.
-    pub(crate) fn look_file(&self, bytes: &[u8], tree: &tree_sitter::Tree) -> Vec<Seen> {
-        look::look(&self.knowledge, bytes, tree)
+    fn look(&self, _class: &PathClass, text: &str) -> Result<Vec<Seen>, &'static str> {
+        let tree = parse(Grammar::Hcl, text)?;
+        Ok(self.look_tree(text.as_bytes(), &tree))
     }
 
-    /// What the files of a revision together say, whatever their order.
-    pub(crate) fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
+    fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
         linking::link(&self.knowledge, files)
     }
 }

@@ -8,6 +8,7 @@ mod residue;
 
 use super::TerraformPack;
 use crate::class::class_of;
+use crate::pack::Pack;
 use crate::parse::{Grammar, parse};
 use ligase_domain::{Digest, FileObservations, LookKey, LookedFile, Observation, Oid, RepoPath};
 use std::sync::{Arc, OnceLock};
@@ -22,7 +23,7 @@ fn looked(path: &str, text: &str) -> LookedFile {
     let tree = parse(Grammar::Hcl, text).expect("within the budgets");
     let class = class_of(&path);
     let blob = Oid::Sha256(*Digest::of(text.as_bytes()).as_bytes());
-    let seen = pack().look_file(text.as_bytes(), &tree);
+    let seen = pack().look_tree(text.as_bytes(), &tree);
     LookedFile {
         path,
         key: LookKey { blob, class, pack: Digest::of(b"pack") },

@@ -1,6 +1,7 @@
 //! Whatever the bytes: no panic, no fact from an ERROR, no secret kept, the same observations in every order.
 
 use super::{looked, observe, of, one, pack, texts};
+use crate::pack::Pack;
 use crate::parse::{Grammar, parse};
 use ligase_catalog::CatalogFile;
 use ligase_domain::{LookedFile, Value};
@@ -277,7 +278,7 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), soup in soup()) {
         for text in [String::from_utf8_lossy(&bytes).into_owned(), soup] {
             let Ok(tree) = parse(Grammar::Hcl, &text) else { continue };
-            let seen = pack().look_file(text.as_bytes(), &tree);
+            let seen = pack().look_tree(text.as_bytes(), &tree);
             for s in seen {
                 prop_assert!(s.span.start <= s.span.end && s.span.end as usize <= text.len());
                 prop_assert!(s.anchors.values().all(|a| a.start <= a.end && a.end as usize <= text.len() && a.line >= 1));
@@ -288,7 +289,7 @@ proptest! {
     #[test]
     fn a_tree_of_other_bytes_never_panics(a in soup(), b in proptest::collection::vec(any::<u8>(), 0..200)) {
         if let Ok(tree) = parse(Grammar::Hcl, &a) {
-            let _ = pack().look_file(&b, &tree);
+            let _ = pack().look_tree(&b, &tree);
         }
     }
 
