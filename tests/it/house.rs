@@ -53,6 +53,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("tree-sitter", &["probe"]),
     ("tree-sitter-python", &["probe"]),
     ("tree-sitter-hcl", &["probe"]),
+    ("granit-parser", &["probe"]),
     ("anyhow", &["cli"]),
 ];
 
