@@ -147,8 +147,8 @@ fn placements_are_judged_by_residency_or_by_regions() {
 #[test]
 fn a_clause_without_a_rule_is_indeterminate_and_never_silent() {
     let catalog = catalog();
-    let assessment = assess(&catalog, "  constraints: [{ id: enc-at-rest }]\n", &Case::new(vec![]));
-    let found = of(&assessment, "enc-at-rest/data-field");
+    let assessment = assess(&catalog, "  constraints: [{ id: authn-endpoints }]\n", &Case::new(vec![]));
+    let found = of(&assessment, "authn-endpoints/consumer");
     assert_eq!(found[0].outcome, Outcome::Indeterminate("not-modelled".to_owned()));
     assert_eq!(found[0].subject.kind, "service");
 }
@@ -201,14 +201,19 @@ fn a_skipped_file_is_its_own_finding_and_changes_nothing_that_was_seen() {
         files,
         [
             ("authn-endpoints/guarded".to_owned(), "big.py file-too-large".to_owned()),
+            ("enc-at-rest/data-field".to_owned(), "big.py file-too-large".to_owned()),
             ("enc-at-rest/storage".to_owned(), "big.tf file-too-large".to_owned()),
         ]
     );
     // Nothing was seen of storage, and a file that could hold some was not looked at: that there is none is not concluded.
-    let absent = |f: &&Finding| f.clause.to_string() == "enc-at-rest/storage" && f.subject.kind == "service";
-    let outcome = |a: &Assessment| a.findings.iter().find(|f| absent(f)).unwrap().outcome.clone();
+    let absent = |f: &&Finding| f.clause.constraint == "enc-at-rest" && f.subject.kind == "service";
+    let outcome = |a: &Assessment| {
+        let storage = |f: &&Finding| absent(f) && f.clause.clause == "storage";
+        a.findings.iter().find(storage).unwrap().outcome.clone()
+    };
     assert_eq!(outcome(&without), Outcome::NotApplicable("no-declared-storage".to_owned()));
     assert_eq!(outcome(&with), Outcome::Indeterminate("file-not-looked-at".to_owned()));
+    assert!(with.findings.iter().filter(absent).all(|f| f.outcome.reason() == Some("file-not-looked-at")));
     let rest = |a: &Assessment| -> Vec<Finding> {
         a.findings.iter().filter(|f| f.subject.kind != "file" && !absent(f)).cloned().collect()
     };

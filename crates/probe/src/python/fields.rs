@@ -1,6 +1,7 @@
 //! Classes as one file writes them, and their attributes that hold classified data. What a class stores its attributes in is
-//! read from the attribute where it says so, else from the bases, which is linked. Next: `logs.rs`, then `link/fields.rs`.
+//! read from the attribute where it says so, else from the bases, which is linked. Next: `columns.rs`, then `link/fields.rs`.
 
+use super::columns;
 use super::emit::{Attributes, Emit, texts};
 use super::expressions::Needs;
 use super::index::{Binding, Definition, How, Index, origin_of};
@@ -32,6 +33,7 @@ pub(crate) fn emit(index: &Index<'_>, vocabulary: &Vocabulary, out: &mut Emit<'_
             members.entry(scope).or_default().push(binding);
         }
     }
+    let written = columns::written(index);
     let with_text: BTreeSet<Option<usize>> = index
         .definitions
         .iter()
@@ -42,9 +44,13 @@ pub(crate) fn emit(index: &Index<'_>, vocabulary: &Vocabulary, out: &mut Emit<'_
         let members = members.remove(&at).unwrap_or_default();
         class(index, definition, &members, with_text.contains(&Some(at)), out);
         for member in members {
-            field(index, vocabulary, definition, member, out);
+            let name = index.source.of(member.left);
+            let by = written.get(&(at, name)).map(Vec::as_slice).unwrap_or_default();
+            field(index, vocabulary, definition, member, by, out);
         }
     }
+    columns::tables(index, vocabulary, out);
+    columns::writes(index, vocabulary, out);
 }
 
 fn class(index: &Index<'_>, definition: &Definition<'_>, members: &[&Binding<'_>], own_text: bool, out: &mut Emit<'_>) {
@@ -88,6 +94,7 @@ fn field<'t>(
     vocabulary: &Vocabulary,
     owner: &Definition<'t>,
     member: &Binding<'t>,
+    written: &[String],
     out: &mut Emit<'_>,
 ) {
     let name = index.source.of(member.left);
@@ -100,7 +107,7 @@ fn field<'t>(
     let constructor = callee.as_deref().map(last).unwrap_or_default();
     if annotation.is_empty() && callee.is_none()
         || annotation.starts_with("ClassVar")
-        || matches!(constructor, "relationship" | "ForeignKey")
+        || columns::is_reference(index, member.right, constructor)
     {
         return;
     }
@@ -113,11 +120,13 @@ fn field<'t>(
     };
     let store = match constructor {
         "Column" | "mapped_column" => "sqlalchemy",
-        _ if callee.as_deref().is_some_and(|c| c.starts_with("models.") || index.origin(c).starts_with("django.")) => {
+        _ if callee.as_deref().is_some_and(|c| c.starts_with("models.") || is_model_field(&index.origin(c))) => {
             "django"
         }
         _ => "",
     };
+    let types = columns::types(index, member);
+    let no_text = types.iter().any(|t| vocabulary.encryption.no_text_types.iter().any(|n| n == last(t)));
     let kind = if annotation.is_empty() {
         column_type(index, member).unwrap_or_else(|| constructor.to_owned())
     } else {
@@ -129,9 +138,19 @@ fn field<'t>(
         .with("class", hit.class)
         .with("confidence", hit.confidence)
         .some("masked", hit.masked)
+        .some("strict", hit.strict && !no_text)
+        .some("types", texts(types))
+        .some("written", texts(written.iter().cloned()))
         .with("type", kind)
         .some("store", store);
-    out.seen("py-field", "python/data-field", member.at.node, attributes, &[("field", member.at.node)]);
+    let mut anchors = vec![("field", member.at.node)];
+    anchors.extend(columns::type_node(index, member.right).map(|n| ("type", n)));
+    out.seen("py-field", "python/data-field", member.at.node, attributes, &anchors);
+}
+
+/// Fields of Django's models; those of its forms are not stored.
+fn is_model_field(origin: &str) -> bool {
+    ["django.db.", "django.contrib.gis.db.", "django.contrib.postgres."].iter().any(|m| origin.starts_with(m))
 }
 
 /// The type that a column is made with.

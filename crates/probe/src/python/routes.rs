@@ -357,8 +357,9 @@ fn value<'t>(index: &Index<'t>, right: Node<'t>, base: Attributes, module_level:
         "subscript" | "generic_type" | "type" => {
             let mut needs = super::expressions::Needs::default();
             needs.take(index, Some(right), None);
-            (!needs.dependencies.is_empty() || !needs.aliases.is_empty())
-                .then(|| needs.into_attributes(base).with("alias", true))
+            let types = super::columns::annotated_types(index, right);
+            (!needs.dependencies.is_empty() || !needs.aliases.is_empty() || !types.is_empty())
+                .then(|| needs.into_attributes(base).some("types", texts(types)).with("alias", true))
         }
         _ => None,
     }

@@ -13,6 +13,8 @@ pub(crate) struct Hit {
     pub(crate) confidence: i64,
     /// The type prints as asterisks.
     pub(crate) masked: bool,
+    /// The value does lasting harm by itself.
+    pub(crate) strict: bool,
 }
 
 struct Entry {
@@ -20,6 +22,7 @@ struct Entry {
     class: String,
     confidence: i64,
     needs: Option<String>,
+    strict: bool,
 }
 
 /// The compiled vocabulary of data classes.
@@ -48,13 +51,13 @@ impl Classifier {
                     class: term.class.clone(),
                     confidence: term.confidence,
                     needs: term.needs.clone(),
+                    strict: term.strict,
                 });
             }
         }
         let types = spec.types.iter().flat_map(|t| {
-            t.names
-                .iter()
-                .map(|n| (n.clone(), Hit { class: t.class.clone(), confidence: t.confidence, masked: t.masked }))
+            let hit = Hit { class: t.class.clone(), confidence: t.confidence, masked: t.masked, strict: t.strict };
+            t.names.iter().map(move |n| (n.clone(), hit.clone()))
         });
         let single = |list: &[String]| list.iter().map(|w| words(w).join(" ")).collect();
         Self {
@@ -98,7 +101,7 @@ impl Classifier {
             return None;
         }
         let confidence = entry.confidence - if in_name { OWNER_IN_NAME } else { 0 };
-        Some(Hit { class: entry.class.clone(), confidence, masked: false })
+        Some(Hit { class: entry.class.clone(), confidence, masked: false, strict: entry.strict })
     }
 
     /// The longest term, then the most certain, then the last in the name.

@@ -31,6 +31,8 @@ documents! {
     Guards(GuardsSpec);
     /// `vocabulary/endpoint-roles.yaml`.
     EndpointRoles(EndpointRolesSpec);
+    /// `vocabulary/encryption.yaml`.
+    Encryption(EncryptionSpec);
     /// `stacks.yaml`.
     Stacks(StacksSpec);
 }
@@ -71,6 +73,8 @@ pub(crate) struct Term {
     pub(crate) class: String,
     pub(crate) confidence: i64,
     pub(crate) needs: Option<String>,
+    #[serde(default)]
+    pub(crate) strict: bool,
     pub(crate) words: Vec<String>,
 }
 
@@ -82,6 +86,8 @@ pub(crate) struct TypeTerm {
     pub(crate) confidence: i64,
     #[serde(default)]
     pub(crate) masked: bool,
+    #[serde(default)]
+    pub(crate) strict: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -217,6 +223,23 @@ pub(crate) struct Role {
     pub(crate) exact: bool,
 }
 
+/// What encrypts or hashes a value before it is stored, by the words of its name.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct EncryptionSpec {
+    pub(crate) encrypts: Vec<String>,
+    pub(crate) hashes: Vec<String>,
+    pub(crate) binary_types: Vec<String>,
+    pub(crate) no_text_types: Vec<String>,
+    pub(crate) plain_modules: Vec<String>,
+    pub(crate) hashing_types: Vec<String>,
+    pub(crate) name_encrypts: Vec<String>,
+    pub(crate) name_hashes: Vec<String>,
+    pub(crate) undoes: Vec<String>,
+    pub(crate) plain_types: Vec<String>,
+    pub(crate) on_the_way_in: Vec<String>,
+}
+
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StacksSpec {
@@ -253,6 +276,8 @@ macro_rules! merge_lists {
 }
 
 merge_lists!(GuardsSpec: schemes, known, verifiers, credential_parameters, credential_attributes, optional_when, refusals, exceptions);
+
+merge_lists!(EncryptionSpec: encrypts, hashes, binary_types, no_text_types, plain_modules, hashing_types, name_encrypts, name_hashes, undoes, plain_types, on_the_way_in);
 
 impl DataClassesSpec {
     pub(crate) fn merge(&mut self, other: Self) {

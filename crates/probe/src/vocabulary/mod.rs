@@ -8,7 +8,7 @@ mod document;
 pub(crate) use classify::{Classifier, Hit, words};
 pub(crate) use document::{KindDocument, Stack};
 
-use document::{DataClasses, EndpointRoles, Guards, LogSinks, Sanitizers, Stacks};
+use document::{DataClasses, Encryption, EndpointRoles, Guards, LogSinks, Sanitizers, Stacks};
 use ligase_catalog::CatalogFile;
 use ligase_document::{API_VERSION, DocumentError, read_one};
 use regex::Regex;
@@ -22,6 +22,7 @@ pub(crate) struct Vocabulary {
     pub(crate) sanitizers: document::SanitizersSpec,
     pub(crate) guards: document::GuardsSpec,
     pub(crate) known_guards: BTreeMap<String, KnownGuard>,
+    pub(crate) encryption: document::EncryptionSpec,
     pub(crate) roles: Vec<RoleRule>,
     pub(crate) stacks: Vec<Stack>,
     pub(crate) kinds: BTreeSet<String>,
@@ -54,7 +55,8 @@ impl RoleRule {
 
 /// Vocabulary files of other packs.
 const OTHERS: &[&str] = &["regions"];
-const KNOWN: &[&str] = &["data-classes", "log-sinks", "sanitizers", "guards", "endpoint-roles", "regions"];
+const KNOWN: &[&str] =
+    &["data-classes", "log-sinks", "sanitizers", "guards", "endpoint-roles", "encryption", "regions"];
 
 impl Vocabulary {
     /// Reads `kinds/`, `vocabulary/` and `stacks.yaml`.
@@ -82,6 +84,7 @@ impl Vocabulary {
             sanitizers: merged.sanitizers,
             guards: merged.guards,
             known_guards,
+            encryption: merged.encryption,
             roles,
             stacks: merged.stacks,
             kinds: merged.kinds,
@@ -100,6 +103,7 @@ struct Merged {
     sinks: document::LogSinksSpec,
     sanitizers: document::SanitizersSpec,
     guards: document::GuardsSpec,
+    encryption: document::EncryptionSpec,
     role_documents: Vec<(String, document::EndpointRolesSpec)>,
     stacks: Vec<Stack>,
     kinds: BTreeSet<String>,
@@ -128,6 +132,7 @@ impl Merged {
             "log-sinks" => self.sinks.merge(read::<LogSinks>(file, "LogSinks")?.spec),
             "sanitizers" => self.sanitizers.merge(read::<Sanitizers>(file, "Sanitizers")?.spec),
             "guards" => self.guards.merge(read::<Guards>(file, "Guards")?.spec),
+            "encryption" => self.encryption.merge(read::<Encryption>(file, "Encryption")?.spec),
             "endpoint-roles" => {
                 self.role_documents.push((file.path.to_string(), read::<EndpointRoles>(file, "EndpointRoles")?.spec));
             }

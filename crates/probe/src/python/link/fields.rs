@@ -2,6 +2,7 @@
 //! Next: `mod.rs`.
 
 use super::Out;
+use super::stored::Stored;
 use super::world::{Facts, MODULE, Target, World};
 use crate::python::emit::{Attributes, texts};
 use crate::python::functions::plain;
@@ -88,7 +89,7 @@ impl<'w, 'v, 'f> Classes<'w, 'v, 'f> {
                 {
                     Some(SQLALCHEMY)
                 }
-                b if b.starts_with("django.") => Some(DJANGO),
+                b if b.starts_with("django.db") || b.contains(".models.") => Some(DJANGO),
                 "typing.NamedTuple" | "typing.TypedDict" | "typing_extensions.TypedDict" => Some(DATACLASS),
                 _ => None,
             }
@@ -115,6 +116,7 @@ impl<'w, 'v, 'f> Classes<'w, 'v, 'f> {
 
     /// Emits the stored attributes.
     pub(super) fn emit(&self, out: &mut Out<'_, '_, '_>) {
+        let stored = Stored::new(self.world);
         for (at, file) in self.world.files.iter().enumerate() {
             for seen in file.seen("py-field") {
                 let owner = seen.str("owner");
@@ -126,6 +128,8 @@ impl<'w, 'v, 'f> Classes<'w, 'v, 'f> {
                     (_, Some(found)) => found,
                     _ => continue,
                 };
+                let kept = stored.kept(at, seen);
+                let kind = [seen.str("setting"), seen.str("type")].into_iter().find(|t| !t.is_empty()).unwrap_or("");
                 let attributes = Attributes::default()
                     .with("language", "python")
                     .with("stack", store.stack)
@@ -133,9 +137,17 @@ impl<'w, 'v, 'f> Classes<'w, 'v, 'f> {
                     .with("name", seen.str("name"))
                     .with("class", seen.str("class"))
                     .with("confidence", seen.attributes.get("confidence").and_then(Value::as_int).unwrap_or_default())
+                    .with("strict", seen.flag("strict"))
                     .with("type", seen.str("type"))
-                    .with("store", store.store);
-                out.put("data-field", at, seen, attributes, seen.anchors.clone(), BTreeSet::new());
+                    .with("store", store.store)
+                    .with("encrypted", kept.encrypted)
+                    .with("by", kept.by)
+                    .with("setting", kind)
+                    .with("reason", kept.reason);
+                let mut anchors = seen.anchors.clone();
+                let class = file.classes.get(owner).and_then(|c| c.anchors.get("definition"));
+                anchors.extend(class.map(|span| ("owner".to_owned(), *span)));
+                out.put("data-field", at, seen, attributes, anchors, kept.files);
             }
         }
     }

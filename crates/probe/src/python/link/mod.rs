@@ -5,6 +5,7 @@ mod endpoints;
 mod fields;
 mod guards;
 mod routers;
+mod stored;
 mod world;
 
 use super::emit::Attributes;
