@@ -4,7 +4,7 @@ use crate::{Digest, Oid, PathClass, RepoPath, Value};
 use std::collections::BTreeMap;
 
 /// A range of a file.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Span {
     /// First byte, from 0.
     pub start: u32,
