@@ -59,14 +59,56 @@ pub fn class_of(path: &RepoPath) -> PathClass {
     let lower = path.as_bytes().to_ascii_lowercase();
     let text = String::from_utf8_lossy(&lower);
     let (folders, name) = text.rsplit_once('/').unwrap_or(("", &text));
-    PathClass { dialect: dialect_of(name).to_owned(), origin: origin_of(folders, name) }
+    PathClass { dialect: dialect_of(folders, name).to_owned(), origin: origin_of(folders, name) }
 }
 
-fn dialect_of(name: &str) -> &'static str {
+/// What tools write and nobody reads: versions and digests of dependencies.
+const LOCKS: &[&str] = &[
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    "pnpm-lock.yaml",
+    "composer.lock",
+    "packages.lock.json",
+    "conda-lock.yml",
+];
+
+fn dialect_of(folders: &str, name: &str) -> &'static str {
     match name {
         _ if name.ends_with(".py") => "python",
         _ if name.ends_with(".tf") || name.ends_with(".tf.json") || name.ends_with(".tfvars") => "terraform",
+        _ if LOCKS.contains(&name) => "none",
+        _ if dockerfile(name) => "dockerfile",
+        _ if name.ends_with(".yaml") || name.ends_with(".yml") => yaml_dialect(folders, name),
+        _ if name.starts_with(".env") || name.ends_with(".env") => "dotenv",
         _ => unread_language(name),
+    }
+}
+
+/// `Dockerfile`, `Dockerfile.web`, `web.Dockerfile` and the same of `Containerfile`; not what tells a build what to ignore.
+fn dockerfile(name: &str) -> bool {
+    let named = |word: &str| {
+        name == word
+            || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('.') && !rest.contains("ignore"))
+            || name.strip_suffix(word).is_some_and(|rest| rest.ends_with('.'))
+    };
+    named("dockerfile") || named("containerfile")
+}
+
+/// YAML of which the path says what it is; Kubernetes and CloudFormation are told by content.
+fn yaml_dialect(folders: &str, name: &str) -> &'static str {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let composed =
+        |word: &str| stem == word || stem.strip_prefix(word).is_some_and(|rest| rest.starts_with(['.', '-', '_']));
+    if folders.ends_with(".github/workflows") || stem == "action" {
+        "github-actions"
+    } else if stem == ".gitlab-ci" {
+        "gitlab-ci"
+    } else if composed("docker-compose") || composed("compose") {
+        "compose"
+    } else if composed("values") || stem.ends_with("-values") || stem.ends_with(".values") {
+        "helm-values"
+    } else {
+        "yaml"
     }
 }
 
@@ -90,6 +132,15 @@ fn unread_language(name: &str) -> &'static str {
         "scala" => "scala",
         "swift" => "swift",
         "ts" | "mts" | "cts" | "tsx" => "typescript",
+        // What holds settings or runs beside programs; packs read in it what they know.
+        "json" => "json",
+        "properties" => "properties",
+        "toml" => "toml",
+        "ini" | "cfg" | "conf" | "cnf" => "ini",
+        "xml" => "xml",
+        "sh" | "bash" | "zsh" => "shell",
+        "ps1" => "powershell",
+        "pem" | "key" => "pem",
         _ => "none",
     }
 }
@@ -140,6 +191,21 @@ mod tests {
             ("web/app.min.js", "javascript/minified"),
             ("cmd/server/main.go", "go/source"),
             ("README.md", "none/source"),
+            (".github/workflows/ci.yml", "github-actions/source"),
+            ("actions/setup/action.yaml", "github-actions/source"),
+            ("deploy/docker-compose.prod.yml", "compose/source"),
+            ("compose.yaml", "compose/source"),
+            ("composer.yaml", "yaml/source"),
+            ("chart/values.yaml", "helm-values/source"),
+            ("k8s/deployment.yml", "yaml/source"),
+            ("api/Dockerfile", "dockerfile/source"),
+            ("api/Dockerfile.dev", "dockerfile/source"),
+            ("web.dockerfile", "dockerfile/source"),
+            ("Dockerfile.dockerignore", "none/source"),
+            (".env.production", "dotenv/source"),
+            ("src/main/resources/application.properties", "properties/source"),
+            ("package-lock.json", "none/source"),
+            ("infra/stack.json", "json/source"),
         ];
         for (path, class) in cases {
             assert_eq!(class_of(&path.into()).to_string(), class, "{path}");

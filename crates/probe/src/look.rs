@@ -286,9 +286,15 @@ fn size_of(seen: &Seen) -> usize {
     total
 }
 
+/// Dialects whose syntax is YAML, or JSON as a part of it.
+const YAML: &[&str] = &["yaml", "json", "compose", "github-actions", "gitlab-ci", "helm-values"];
+
 /// Whether a file of a class reads as its language does; the floor of the gate's check that a changed file still parses.
 pub fn syntax_errors(_set: &ProbeSet, class: &PathClass, bytes: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "not-utf8".to_owned())?;
+    if YAML.contains(&class.dialect.as_str()) {
+        return crate::yaml::read(text).map(drop).map_err(str::to_owned);
+    }
     let Some(grammar) = Grammar::of(&class.dialect, text) else { return Ok(()) };
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err("too-large".to_owned());

@@ -246,6 +246,32 @@ impl<'t> Tree<'t> {
     }
 }
 
+/// Merge keys (`<<`) in a row.
+const MERGES: usize = 8;
+
+impl Tree<'_> {
+    /// The value of a key: the mapping's own, else the first of what it merges.
+    pub(crate) fn value(&self, at: At, key: &str) -> Option<At> {
+        let mut open = vec![(at, 0)];
+        while let Some((at, hops)) = open.pop() {
+            if let Some(value) = self.get(at, key) {
+                return Some(value);
+            }
+            let Some(merged) = self.get(at, "<<").filter(|_| hops < MERGES) else { continue };
+            match &self.nodes[merged].content {
+                Content::List(list) => open.extend(list.iter().rev().take(MERGES).map(|m| (*m, hops + 1))),
+                _ => open.push((merged, hops + 1)),
+            }
+        }
+        None
+    }
+
+    /// Nothing, as YAML writes it.
+    pub(crate) fn is_null(&self, at: At) -> bool {
+        matches!(&self.nodes[at].content, Content::Scalar(text, false) if ["", "~", "null", "Null", "NULL"].contains(&text.as_ref()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,6 +321,16 @@ mod tests {
         }
         let tree = read(&laughs).unwrap();
         assert!(tree.nodes.len() < 200, "{}", tree.nodes.len());
+    }
+
+    #[test]
+    fn merged_keys_are_found_behind_own_ones() {
+        let text = "base: &b {user: root, shell: sh}\nx:\n  <<: *b\n  user: app\ny:\n  <<: [*b]\nz: ~\n";
+        let tree = read(text).unwrap();
+        let root = tree.documents[0];
+        let of = |name: &str, key: &str| tree.value(tree.get(root, name)?, key).and_then(|at| tree.text(at));
+        assert_eq!((of("x", "user"), of("x", "shell"), of("y", "user")), (Some("app"), Some("sh"), Some("root")));
+        assert!(tree.is_null(tree.get(root, "z").unwrap()));
     }
 
     #[test]
