@@ -7,10 +7,12 @@
 //! This is the only room that names the syntax-tree libraries.
 //! Read `set.rs` (what shapes a result), `pack.rs`, `look.rs`, `link.rs`, then a pack: `python/mod.rs`, `terraform/mod.rs`.
 
+mod attach;
 mod budget;
 mod class;
 #[allow(dead_code, reason = "lowering lands before what reads it")]
 mod code;
+mod extract;
 mod link;
 mod look;
 mod pack;

@@ -1,6 +1,7 @@
 //! The second step: what the files of one revision say of each other. Pure and bounded: the same looked-at files give the
 //! same observations in the same order, whoever links them. Next: `python/link/mod.rs`, `terraform/mod.rs`.
 
+use crate::attach::attach;
 use crate::budget::MAX_REVISION_OBSERVATIONS;
 use crate::set::ProbeSet;
 use ligase_domain::{LookedFile, Observation};
@@ -15,6 +16,7 @@ pub fn link(set: &ProbeSet, files: &[LookedFile]) -> Vec<Observation> {
         some.dedup_by(|a, b| a.path == b.path);
         all.extend(pack.link(&some));
     }
+    attach(files, &mut all);
     all.sort_by(|a, b| {
         (&a.place.path, a.place.span, &a.kind).cmp(&(&b.place.path, b.place.span, &b.kind)).then_with(|| a.cmp(b))
     });

@@ -2,6 +2,8 @@
 //! scanned file. Each rule is matched only at the node kinds that it can match, and only in files that hold one of its
 //! literals. A rule that could cost more than its node is refused when it is loaded. Next: `python/mod.rs`.
 
+use crate::attach;
+use crate::extract;
 use crate::parse::{Walk, span_of};
 use crate::python::emit::Attributes;
 use crate::python::index::Index;
@@ -119,6 +121,10 @@ struct Capture {
     extractor: Option<String>,
     resolve: Option<String>,
     enclosing: Option<String>,
+    /// The variable whose name, behind the file's module, is the value: how other files call it.
+    qualified: Option<String>,
+    #[serde(default)]
+    into: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize, Clone)]
@@ -130,9 +136,13 @@ enum Constant {
 }
 
 /// The closed list of extractors.
-const EXTRACTORS: &[&str] = &["string", "int", "bool", "symbol", "list", "text"];
-/// The joins that linking knows.
-const JOINS: &[&str] = &["same-definition", "module"];
+const EXTRACTORS: &[&str] = &["string", "int", "bool", "symbol", "list", "text", "duration", "rate"];
+/// What a place can be enclosed by.
+const ENCLOSING: &[&str] = &["definition", "module"];
+/// What an extractor that reads several values calls them; `into` says which attribute each becomes.
+const RATE_PARTS: [&str; 2] = ["limit", "window_s"];
+/// Stands in a captured text for the module that a file is, until linking knows it.
+pub(crate) const OF_MODULE: &str = "\u{1}module\u{1}";
 
 /// One probe, compiled.
 pub(crate) struct PatternProbe {
@@ -194,10 +204,9 @@ fn compile(file: &str, document: ProbeDocument, kinds: &BTreeSet<String>) -> Res
                 refuse("ATTACH", format!("nothing is attached to {:?}", attach.to)).among(&attach.to, ["endpoint"])
             );
         }
-        Some(attach) if !JOINS.contains(&attach.by.as_str()) => {
-            return Err(
-                refuse("ATTACH", format!("no join is called {:?}", attach.by)).among(&attach.by, JOINS.iter().copied())
-            );
+        Some(attach) if !attach::JOINS.contains(&attach.by.as_str()) => {
+            return Err(refuse("ATTACH", format!("no join is called {:?}", attach.by))
+                .among(&attach.by, attach::JOINS.iter().copied()));
         }
         _ => {}
     }
@@ -207,9 +216,21 @@ fn compile(file: &str, document: ProbeDocument, kinds: &BTreeSet<String>) -> Res
             return Err(refuse("EXTRACTOR", format!("{name}: no extractor is called {extractor:?}"))
                 .among(extractor, EXTRACTORS.iter().copied()));
         }
-        let sources = [capture.constant.is_some(), capture.from.is_some(), capture.enclosing.is_some()];
-        if sources.iter().filter(|s| **s).count() != 1 {
-            return Err(refuse("CAPTURE", format!("{name} needs one source")).expected("one of const, from, enclosing"));
+        let sources = [&capture.from, &capture.enclosing, &capture.qualified].map(Option::is_some);
+        if sources.iter().chain([&capture.constant.is_some()]).filter(|s| **s).count() != 1 {
+            let expected = "one of const, from, enclosing, qualified";
+            return Err(refuse("CAPTURE", format!("{name} needs one source")).expected(expected));
+        }
+        if let Some(enclosing) = capture.enclosing.as_deref().filter(|e| !ENCLOSING.contains(e)) {
+            return Err(refuse("CAPTURE", format!("{name}: nothing encloses as {enclosing:?}"))
+                .among(enclosing, ENCLOSING.iter().copied()));
+        }
+        if (extractor == "rate") == capture.into.is_empty() {
+            return Err(refuse("CAPTURE", format!("{name}: a rate, and nothing else, is read `into` several"))
+                .expected("into: { limit: …, window_s: … }"));
+        }
+        if let Some(part) = capture.into.keys().find(|p| !RATE_PARTS.contains(&p.as_str())) {
+            return Err(refuse("CAPTURE", format!("{name}: a rate has no {part:?}")).among(part, RATE_PARTS));
         }
     }
     bounded(&serde_json::to_value(&spec.rule).unwrap_or_default()).map_err(|problem| refuse("COST", problem))?;
@@ -303,12 +324,22 @@ impl PatternProbe {
     ) -> Seen {
         let mut attributes = Attributes::default();
         for (name, capture) in &self.capture {
-            let value = match (&capture.constant, &capture.from, &capture.enclosing) {
+            if let (Some(variable), false) = (&capture.from, capture.into.is_empty()) {
+                attributes.0.extend(captured(variable).map(|n| several(index, n, capture)).unwrap_or_default());
+                continue;
+            }
+            let value = match (&capture.constant, &capture.from, &capture.qualified) {
                 (Some(Constant::Bool(b)), _, _) => Some(Value::Bool(*b)),
                 (Some(Constant::Int(i)), _, _) => Some(Value::Int(*i)),
                 (Some(Constant::Text(t)), _, _) => Some(Value::Text(t.clone())),
                 (None, Some(variable), _) => captured(variable).and_then(|n| extract(index, text, n, capture)),
-                (None, None, _) => Some(Value::Text(enclosing(index, node))),
+                (None, None, Some(variable)) => captured(variable)
+                    .and_then(|n| index.source.dotted(n))
+                    .map(|name| Value::Text(format!("{OF_MODULE}.{name}"))),
+                (None, None, None) if capture.enclosing.as_deref() == Some("module") => {
+                    Some(Value::Text(OF_MODULE.to_owned()))
+                }
+                (None, None, None) => Some(Value::Text(enclosing(index, node))),
             };
             if let Some(value) = value {
                 attributes.0.insert(name.clone(), value);
@@ -317,7 +348,7 @@ impl PatternProbe {
         let (kind, attributes) = match &self.attach {
             None => (self.emits.clone(), attributes.with("language", "python")),
             Some(attach) => (
-                "py-attach".to_owned(),
+                attach::KIND.to_owned(),
                 Attributes::default()
                     .with("emits", self.emits.as_str())
                     .with("by", attach.by.as_str())
@@ -345,13 +376,28 @@ fn enclosing(index: &Index<'_>, node: Node<'_>) -> String {
 
 fn extract(index: &Index<'_>, text: &str, node: Node<'_>, capture: &Capture) -> Option<Value> {
     let source = crate::python::syntax::Source { text };
-    // A name stands for the module constant that it names, where the probe asks for it.
-    let literal = (capture.resolve.as_deref() == Some("constant") && node.kind() == "identifier")
-        .then(|| index.bound(None, source.of(node)).last().and_then(|b| b.right))
-        .flatten();
-    match literal {
-        Some(literal) => extract_one(source, literal, capture),
-        None => extract_one(source, node, capture),
+    extract_one(source, constant(index, node, capture), capture)
+}
+
+/// The values that one capture reads into several attributes; none where it cannot be read.
+fn several(index: &Index<'_>, node: Node<'_>, capture: &Capture) -> BTreeMap<String, Value> {
+    let source = index.source;
+    let literal = source.string(constant(index, node, capture)).and_then(|text| extract::rate(&text));
+    let Some((limit, window)) = literal else { return BTreeMap::new() };
+    let parts = RATE_PARTS.into_iter().zip([limit, window]);
+    parts.filter_map(|(part, n)| Some((capture.into.get(part)?.clone(), Value::Int(n)))).collect()
+}
+
+/// The node itself, or what the module constant that it names is bound to, where the probe asks for it and the name is
+/// bound once.
+fn constant<'t>(index: &Index<'t>, node: Node<'t>, capture: &Capture) -> Node<'t> {
+    if capture.resolve.as_deref() != Some("constant") || node.kind() != "identifier" {
+        return node;
+    }
+    let mut bound = index.bound(None, index.source.of(node));
+    match (bound.next(), bound.next()) {
+        (Some(only), None) => only.right.unwrap_or(node),
+        _ => node,
     }
 }
 
@@ -364,6 +410,7 @@ fn extract_one<'t>(source: crate::python::syntax::Source<'t>, node: Node<'t>, ca
             "false" => Some(Value::Bool(false)),
             _ => None,
         },
+        "duration" => source.string(node).and_then(|t| extract::duration(&t)).map(Value::Int),
         "symbol" => source.dotted(node).map(Value::Text),
         "list" => Some(Value::List(
             named(node).into_iter().take(24).filter_map(|n| source.string(n)).map(Value::Text).collect(),

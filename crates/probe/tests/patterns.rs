@@ -49,6 +49,37 @@ fn captured_values_are_read_as_the_probe_says_and_constants_resolved() {
 }
 
 #[test]
+fn a_rate_becomes_numbers_of_the_guard_and_what_is_no_constant_stays_away() {
+    let yaml = LIMIT.replace("'throttled($RATE)'", "'throttled($RATE, $WINDOW)'").replace(
+        "  capture:\n",
+        "  capture:\n    rate: { from: RATE, as: rate, resolve: constant, into: { limit: limit, window_s: window_s } }\n    lock: { from: WINDOW, as: duration }\n",
+    );
+    let set = with_probe(&yaml).unwrap();
+    let source = "from fastapi import FastAPI\nRATE = '5/minute;100/hour'\nTWICE = '1/minute'\nTWICE = '2/minute'\napp = FastAPI()\n@app.get('/a')\ndef a():\n    throttled(RATE, '15m')\n@app.get('/b')\ndef b():\n    throttled(TWICE, f'{x}m')\n";
+    let all = seen(&set, source);
+    let guards: Vec<_> =
+        of(&all, "endpoint").map(|e| e.attributes["guards"].as_list().unwrap()[0].as_map().unwrap().clone()).collect();
+    let number = |at: usize, name: &str| guards[at].get(name).and_then(|v| v.as_int());
+    assert_eq!([number(0, "limit"), number(0, "window_s"), number(0, "lock")], [Some(100), Some(3_600), Some(900)]);
+    assert_eq!([number(1, "limit"), number(1, "window_s"), number(1, "lock")], [None, None, None]);
+}
+
+#[test]
+fn what_a_file_defines_is_called_as_other_files_call_it() {
+    let yaml = "metadata: { id: own/made, version: 1 }\nspec:\n  engine: ast-grep\n  language: python\n  prefilter: [Maker]\n  emits: unmodelled\n  rule: { kind: assignment, all: [ { has: { field: left, pattern: $NAME } }, { has: { field: right, regex: '^Maker' } } ] }\n  capture:\n    symbol: { qualified: NAME }\n    module: { enclosing: module }\n    of: { const: endpoint }\n";
+    let set = with_probe(yaml).unwrap();
+    let files = [
+        ("app/limits.py", "from maker import Maker\nlimiter = Maker()\n"),
+        ("app/__init__.py", ""),
+        ("app/main.py", "from app.limits import limiter\n"),
+    ];
+    let found = look(&set, &MapTree::new(files), &NoCache, &NoProgress);
+    let all = link(&set, &found.files);
+    let made = of(&all, "unmodelled").find(|o| o.probe.id == "own/made").unwrap();
+    assert_eq!((made.text("symbol"), made.text("module")), (Some("app.limits.limiter"), Some("app.limits")));
+}
+
+#[test]
 fn a_probe_that_cannot_be_right_is_refused_when_it_is_loaded() {
     let spec = |emits: &str, rest: &str| {
         format!(
@@ -67,6 +98,21 @@ fn a_probe_that_cannot_be_right_is_refused_when_it_is_loaded() {
             "E-PROBE-EXTRACTOR string",
         ),
         (spec("unmodelled", "  rule: { kind: call }\n  capture: { of: {} }\n"), "E-PROBE-CAPTURE"),
+        (
+            spec("unmodelled", "  rule: { pattern: 'f($A)' }\n  capture: { of: { from: A, as: rate } }\n"),
+            "E-PROBE-CAPTURE",
+        ),
+        (
+            spec(
+                "unmodelled",
+                "  rule: { pattern: 'f($A)' }\n  capture: { of: { from: A, as: rate, into: { limits: l } } }\n",
+            ),
+            "E-PROBE-CAPTURE limit",
+        ),
+        (
+            spec("unmodelled", "  rule: { kind: call }\n  capture: { of: { enclosing: modul } }\n"),
+            "E-PROBE-CAPTURE module",
+        ),
         (spec("unmodelled", "  rules: { kind: call }\n"), "E-PROBE"),
         (LIMIT.replace("ast-grep\n", "astgrep\n"), "E-PROBE-ENGINE ast-grep"),
         (LIMIT.replace("python\n", "pyton\n"), "E-PROBE-LANGUAGE python"),

@@ -158,9 +158,6 @@ impl<'f> Reading<'_, '_, '_, 'f> {
         for wrapper in self.route.list("wrappers").iter().filter_map(Value::as_map) {
             take(self.guards.decorator(self.file, self.route.str("scope"), wrapper), "decorator");
         }
-        for attached in self.attached() {
-            guards.push(attached);
-        }
         (guards, files, reason)
     }
 
@@ -168,32 +165,6 @@ impl<'f> Reading<'_, '_, '_, 'f> {
     fn class_dependencies(&self) -> Verdict {
         let class = self.route.str("class");
         if class.is_empty() { Verdict::default() } else { self.guards.view(self.file, class) }
-    }
-
-    /// Guards that probes which are data put on this definition.
-    fn attached(&self) -> Vec<Hung> {
-        let span = self.route.span;
-        let within = |s: &Seen| s.str("by") == "module" || (span.start <= s.span.start && s.span.end <= span.end);
-        let guards = self.world.files[self.file].seen("py-attach").filter(|s| s.str("emits") == "guard" && within(s));
-        guards
-            .filter_map(|s| s.attributes.get("values").and_then(Value::as_map))
-            .map(|values| {
-                let kind = match values.str("kind") {
-                    "authentication" => Kind::Authentication,
-                    "authorization" => Kind::Authorization,
-                    "rate-limit" => Kind::RateLimit,
-                    "other" => Kind::Other,
-                    _ => Kind::Unknown,
-                };
-                let guard = super::guards::Guard {
-                    symbol: values.str("symbol").to_owned(),
-                    kind,
-                    optional: values.flag("optional"),
-                    scheme: false,
-                };
-                Hung { guard, from: "decorator", http_only: false }
-            })
-            .collect()
     }
 
     fn endpoints(

@@ -9,6 +9,7 @@ mod stored;
 mod world;
 
 use super::emit::Attributes;
+use crate::pattern::OF_MODULE;
 use crate::set::ENGINE_VERSION;
 use crate::vocabulary::Vocabulary;
 use ligase_domain::{LookedFile, Observation, Place, ProbeRef, Seen, Span, Value};
@@ -103,11 +104,22 @@ fn as_seen(world: &World<'_, '_>, out: &mut Out<'_, '_, '_>) {
                     &seen.kind,
                     at,
                     seen,
-                    Attributes(seen.attributes.clone()),
+                    of_module(&seen.attributes, &file.module),
                     seen.anchors.clone(),
                     BTreeSet::new(),
                 );
             }
         }
     }
+}
+
+/// What a pattern captured, with the file's module where it stands for it.
+fn of_module(attributes: &BTreeMap<String, Value>, module: &str) -> Attributes {
+    let known = |value: &Value| match value {
+        Value::Text(text) if text.contains(OF_MODULE) => {
+            Value::Text(text.replace(OF_MODULE, module).trim_start_matches('.').to_owned())
+        }
+        other => other.clone(),
+    };
+    Attributes(attributes.iter().map(|(name, value)| (name.clone(), known(value))).collect())
 }
