@@ -15,6 +15,7 @@ mod code;
 mod extract;
 mod link;
 mod look;
+mod outline;
 mod pack;
 mod parse;
 mod pattern;
@@ -30,4 +31,5 @@ pub use budget::{BUDGETS_VERSION, MAX_FILE_BYTES, MAX_FILE_OBSERVATIONS, MAX_REV
 pub use class::class_of;
 pub use link::link;
 pub use look::{Look, NoProgress, Progress, look, syntax_errors};
+pub use outline::{KeyPlace, Mapping, ValueForm, mapping_at};
 pub use set::{ENGINE_VERSION, ProbeSet};

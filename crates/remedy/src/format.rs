@@ -176,7 +176,8 @@ pub struct Remove {
     pub instead: Option<String>,
 }
 
-/// An attribute of a block.
+/// An attribute of a block, or a key of a mapping; in YAML and JSON a path of keys (`securityContext.privileged`), whose
+/// mappings are made where they are not there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SetKey {
@@ -190,6 +191,9 @@ pub struct SetKey {
     pub key: String,
     /// Its value, as it is to be written.
     pub value: String,
+    /// In YAML: the key of the same mapping before which a new one comes; behind the last one without it.
+    #[serde(default)]
+    pub before: Option<String>,
 }
 
 /// A symbol that the file is to have, under a name that later edits call `{name}`.

@@ -21,6 +21,7 @@ mod source;
 #[cfg(test)]
 mod testing;
 mod verbs;
+mod yaml;
 
 pub use diff::{changed_lines, unified};
 pub use edit::{TextEdit, apply};

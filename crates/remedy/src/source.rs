@@ -49,6 +49,7 @@ impl LineEnd {
 #[derive(Clone, Debug)]
 pub struct SourceText {
     text: String,
+    dialect: String,
 }
 
 const BOM: &str = "\u{feff}";
@@ -70,15 +71,20 @@ impl SourceText {
         if let Some(line) = generated_marker(&text) {
             return Err(Refusal::new("generated-file", format!("{path}: {line}")));
         }
-        if let Some(what) = template_marker(path, &text) {
+        if let Some(what) = template_marker(path, &class.dialect, &text) {
             return Err(Refusal::new("template", format!("{path}: {what}")));
         }
-        Ok(Self { text })
+        Ok(Self { text, dialect: class.dialect.clone() })
     }
 
     /// The whole text, byte order mark included.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The dialect that its path names.
+    pub fn dialect(&self) -> &str {
+        &self.dialect
     }
 
     /// Where the text begins behind a byte order mark.
@@ -147,7 +153,10 @@ fn generated_marker(text: &str) -> Option<String> {
     })
 }
 
-fn template_marker(path: &RepoPath, text: &str) -> Option<&'static str> {
+/// Dialects whose own expressions are written `${{ … }}`.
+const EXPRESSIONS: &[&str] = &["github-actions"];
+
+fn template_marker(path: &RepoPath, dialect: &str, text: &str) -> Option<&'static str> {
     let name = String::from_utf8_lossy(path.as_bytes()).to_lowercase();
     if [".j2", ".jinja", ".jinja2", ".tmpl", ".tpl", ".tftpl", ".erb", ".mustache", ".hbs"]
         .iter()
@@ -160,6 +169,9 @@ fn template_marker(path: &RepoPath, text: &str) -> Option<&'static str> {
     }
     if text.contains("{{ cookiecutter.") || text.contains("{{cookiecutter.") || text.contains("{% ") {
         return Some("it holds template directives");
+    }
+    if EXPRESSIONS.contains(&dialect) || dialect == "dockerfile" {
+        return None;
     }
     // Outside strings and comments neither language has `{{`; inside they are ordinary text.
     outside_strings(text, |rest| rest.starts_with("{{") || rest.starts_with("{%") || rest.starts_with("<%"))

@@ -9,6 +9,7 @@ use crate::hcl;
 use crate::needs::{Candidate, element_holds};
 use crate::python::{self, Import, Imports, Position};
 use crate::source::{Refusal, SourceText};
+use crate::yaml;
 use ligase_domain::{Observation, RepoPath, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -110,7 +111,10 @@ fn apply_verb(
         Verb::SetKey(v) => {
             let present = v.present.as_ref().and_then(|p| anchor(scope, p));
             let (block, key, value) = (needed(scope, &v.block)?, text(&v.key)?, text(&v.value)?);
-            planned.edits.extend(hcl::set_key(source, &block, present.as_ref(), &key, &value)?);
+            planned.edits.extend(match source.dialect() {
+                "terraform" => hcl::set_key(source, &block, present.as_ref(), &key, &value)?,
+                _ => yaml::set_key(source, &block, &key, &value, v.before.as_deref())?,
+            });
         }
         Verb::EnsureImport(v) => {
             let (local, import) = ensure_import(v, scope, source)?;
