@@ -86,6 +86,7 @@ native:
 	command -v cc >/dev/null || missing="$$missing build-essential"; \
 	command -v git >/dev/null || missing="$$missing git"; \
 	pkg-config --exists openssl 2>/dev/null || missing="$$missing pkg-config libssl-dev"; \
+	if [ "$$(uname -s)" = Linux ]; then command -v bwrap >/dev/null || missing="$$missing bubblewrap"; fi; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq; \

@@ -1,7 +1,7 @@
 //! One run from spawn to sweep: feeds stdin, collects stdout and stderr, watches the clock. One thread, one poll loop, so
 //! that a pipe that somebody else still holds open can never make us wait. Killing is the business of `sweep.rs`.
 
-use crate::sweep::Mark;
+use crate::sweep::{Mark, memory_of};
 use crate::{Finished, Limits, SandboxError, Spec};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const TICK: Duration = Duration::from_millis(25);
 /// After the child's end everything else is killed; its pipes then hold at most what the kernel buffers.
 const DRAIN: Duration = Duration::from_millis(500);
+/// How often memory is looked at.
+const WEIGH: Duration = Duration::from_millis(50);
 const CHUNK: usize = 64 << 10;
 
 /// Runs one child to its end or to the first limit. Blocks; nothing that it started is left when it returns.
@@ -34,8 +36,9 @@ pub fn run_until(
     let mut child = spawn(spec, &mark)?;
     let pid = Pid::from_child(&child);
     let run = Run { limits, stop, started, pid };
-    let ended = limits
-        .apply(pid)
+    // Whoever became somebody else is no longer ours to limit: the jail does that from inside.
+    let applied = if spec.user.is_none() { limits.apply(pid) } else { Ok(()) };
+    let ended = applied
         .map_err(|cause| SandboxError::Machine { what: "limits could not be set", cause })
         .and_then(|()| Pipes::of(&mut child, limits))
         .and_then(|mut pipes| run.watch(&mut pipes, stdin).map(|()| pipes));
@@ -65,6 +68,9 @@ fn spawn(spec: &Spec, mark: &Mark) -> Result<Child, SandboxError> {
     if let Some(folder) = &spec.folder {
         command.current_dir(folder);
     }
+    if let Some(user) = spec.user {
+        command.uid(user).gid(user);
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     command.spawn().map_err(|cause| SandboxError::Start { program: spec.program.clone(), cause })
 }
@@ -79,6 +85,7 @@ struct Run<'a> {
 impl Run<'_> {
     /// Until the child has ended, or a limit says that it must.
     fn watch(&self, pipes: &mut Pipes, mut stdin: &[u8]) -> Result<(), SandboxError> {
+        let mut weighed = self.started;
         loop {
             let left = self.limits.wall.saturating_sub(self.started.elapsed());
             if left.is_zero() {
@@ -90,6 +97,14 @@ impl Run<'_> {
             }
             if self.has_ended()? {
                 return Ok(());
+            }
+            if let Some(limit) = self.limits.memory_bytes
+                && weighed.elapsed() >= WEIGH
+            {
+                if memory_of(self.pid) > limit {
+                    return Err(SandboxError::TooMuchMemory { limit });
+                }
+                weighed = Instant::now();
             }
             pipes.wait(left.min(TICK))?;
             pipes.feed(&mut stdin)?;

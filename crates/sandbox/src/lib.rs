@@ -2,15 +2,17 @@
 //!
 //! It knows nothing of what the child does. It refuses to pass on an environment that was not named, to wait longer than
 //! the wall clock allows, to hold more output than was named, and to return while something that it started still runs.
-//! What it is not: a boundary against a program that means harm. A process that leaves the process group, clears its
-//! environment *and* loses its parent is not found again; for such programs a pid namespace has to stand around the cell.
-//! Read `cell.rs` next, then `sweep.rs`.
+//! By itself it is no boundary against a program that means harm: a process that leaves the process group, clears its
+//! environment *and* loses its parent is not found again. For such programs there is the jail: walls around the cell, and
+//! no run without them. Read `cell.rs` next, then `sweep.rs`, then `jail.rs`.
 
 mod cell;
+mod jail;
 mod limit;
 mod sweep;
 
 pub use cell::{run, run_until};
+pub use jail::{Ended, Jail, JailLimits, Job, Layer, Probed, Ran, outside_user, probe, probe_at};
 pub use limit::Limits;
 
 use std::ffi::OsString;
@@ -30,6 +32,8 @@ pub struct Spec {
     pub environment: Vec<(OsString, OsString)>,
     /// The folder that it starts in; ours, if none is named.
     pub folder: Option<PathBuf>,
+    /// The user and group that it becomes first, without further groups; ours, if none is named. Only root may.
+    pub user: Option<u32>,
 }
 
 impl Spec {
@@ -92,6 +96,12 @@ pub enum SandboxError {
     TooMuchOutput {
         /// The limit.
         limit: usize,
+    },
+    /// Its processes held more memory than allowed.
+    #[error("killed for holding more than {limit} bytes of memory")]
+    TooMuchMemory {
+        /// The limit.
+        limit: u64,
     },
     /// The caller's stop signal ended it.
     #[error("killed because its caller was stopped")]

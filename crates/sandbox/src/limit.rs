@@ -16,6 +16,8 @@ pub struct Limits {
     pub stderr_bytes: usize,
     /// Address space of each process.
     pub address_space_bytes: Option<u64>,
+    /// Memory that all processes of the run hold together; looked at again and again, so it is a little late.
+    pub memory_bytes: Option<u64>,
     /// Processor time of each process.
     pub processor_seconds: Option<u64>,
     /// Size of any file that it writes.
@@ -32,6 +34,7 @@ impl Limits {
             stdout_bytes: 1 << 20,
             stderr_bytes: 64 << 10,
             address_space_bytes: None,
+            memory_bytes: None,
             processor_seconds: None,
             file_bytes: None,
             open_files: None,

@@ -43,6 +43,17 @@ impl Mark {
     }
 }
 
+/// Bytes of memory that a child and its descendants hold together; pages that several share count for each.
+pub(crate) fn memory_of(leader: Pid) -> u64 {
+    #[cfg(target_os = "linux")]
+    return linux::memory_of(leader);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = leader;
+        0
+    }
+}
+
 fn is_mark(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
 }
@@ -63,6 +74,13 @@ mod linux {
         group: i32,
         gone: bool,
         start: u64,
+        pages: u64,
+    }
+
+    pub(super) fn memory_of(leader: Pid) -> u64 {
+        let (all, leader) = (processes(), leader.as_raw_nonzero().get());
+        let own = all.iter().filter(|(pid, _)| **pid == leader || descends(&all, **pid, leader));
+        own.map(|(_, seen)| seen.pages).sum::<u64>().saturating_mul(rustix::param::page_size() as u64)
     }
 
     pub(super) fn kill_until_none(mark: &str, leader: Option<Pid>) {
@@ -131,7 +149,7 @@ mod linux {
         ids.filter_map(|pid| stat(pid).map(|seen| (pid, seen))).collect()
     }
 
-    /// Of `/proc/<pid>/stat`: state, parent, group and start time (proc_pid_stat(5)). The name may hold any character, so
+    /// Of `/proc/<pid>/stat`: state, parent, group, start time and resident pages (proc_pid_stat(5)). The name may hold any character, so
     /// fields are counted from the last parenthesis.
     fn stat(pid: i32) -> Option<Seen> {
         let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
@@ -143,6 +161,7 @@ mod linux {
             parent: fields.get(1)?.parse().ok()?,
             group: fields.get(2)?.parse().ok()?,
             start: fields.get(19)?.parse().ok()?,
+            pages: fields.get(21)?.parse().ok()?,
         })
     }
 }

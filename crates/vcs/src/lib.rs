@@ -3,10 +3,11 @@
 //!
 //! Everything in a repository is hostile: it is bounded by counts, never followed, never run. Hooks, filters, monitors and
 //! commands that a repository's configuration names are never honoured, because nothing here can run them: git2 is built
-//! without ssh, no working tree is ever written, and no credential helper is asked. It refuses to push to a path, since
+//! without ssh, no credential helper is asked, and files are written by `checkout.rs` alone, for a jail. It refuses to push to a path, since
 //! libgit2's local transport overwrites what it did not see. Read `repository.rs`, then `tree.rs`, `refs.rs`, `remote.rs`.
 
 mod cache;
+mod checkout;
 pub mod child;
 mod create;
 mod error;
@@ -24,6 +25,7 @@ mod wire;
 mod write;
 
 pub use cache::forget;
+pub use checkout::{CheckoutLimits, Written, checkout};
 pub use error::VcsError;
 pub use history::{Changed, Commit, Person};
 pub use objects::blob_id;

@@ -244,6 +244,7 @@ impl Remote {
             inherit: named.iter().chain(&certificates).map(|n| (*n).to_owned()).collect(),
             environment,
             folder: None,
+            user: None,
         }
     }
 
