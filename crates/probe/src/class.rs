@@ -22,7 +22,40 @@ const VENDORED: &[&str] = &[
     "bower_components",
 ];
 /// Folders that a generator writes.
-const GENERATED: &[&str] = &["generated", "__generated__", "_generated", "autogen", "__pycache__"];
+const GENERATED: &[&str] = &[
+    "generated",
+    "__generated__",
+    "_generated",
+    "autogen",
+    "__pycache__",
+    "generated-sources",
+    "dist",
+    ".next",
+    ".nuxt",
+];
+/// Ends of names that a generator gives.
+const GENERATED_ENDS: &[&str] = &[
+    ".d.ts",
+    ".d.mts",
+    ".d.cts",
+    ".pb.go",
+    ".pb.gw.go",
+    "_grpc.pb.go",
+    "_gen.go",
+    "_generated.go",
+    "_pb.js",
+    "_pb.ts",
+    "_grpc_pb.js",
+    ".gen.ts",
+    ".gen.go",
+    ".bundle.js",
+    ".chunk.js",
+];
+/// Ends of names that tests have.
+const TEST_ENDS: &[&str] = &["test.java", "tests.java", "testcase.java", "_test.go", "test.kt", "tests.kt"];
+/// Parts of names between dots that tests and stories have: `users.spec.ts`.
+const TEST_PARTS: &[&str] =
+    &["spec", "test", "e2e-spec", "e2e", "stories", "story", "mock", "mocks", "cy", "fixture", "int-spec"];
 /// Folders of tests and fixtures.
 const TEST: &[&str] = &[
     "test",
@@ -35,6 +68,20 @@ const TEST: &[&str] = &[
     "integration_tests",
     "unit_tests",
     "testutils",
+    "spec",
+    "specs",
+    "__mocks__",
+    "__fixtures__",
+    "__snapshots__",
+    "cypress",
+    "playwright",
+    "mocks",
+    ".storybook",
+    "stories",
+    "testfixtures",
+    "e2e-tests",
+    "integration-tests",
+    "integrationtest",
 ];
 /// Folders of examples and documentation.
 const EXAMPLE: &[&str] = &[
@@ -148,14 +195,26 @@ fn unread_language(name: &str) -> &'static str {
 fn origin_of(folders: &str, name: &str) -> Origin {
     let within = |set: &[&str]| folders.split('/').any(|part| set.contains(&part));
     let stem = name.split('.').next().unwrap_or(name);
+    let ends = |set: &[&str]| set.iter().any(|e| name.ends_with(e));
+    let parts = |set: &[&str]| name.split('.').skip(1).any(|part| set.contains(&part));
     if within(VENDORED) {
         Origin::Vendored
-    } else if within(GENERATED) || stem.ends_with("_pb2") || stem.ends_with("_pb2_grpc") || name.contains(".generated.")
+    } else if within(GENERATED)
+        || ends(GENERATED_ENDS)
+        || stem.ends_with("_pb2")
+        || stem.ends_with("_pb2_grpc")
+        || name.contains(".generated.")
     {
         Origin::Generated
     } else if name.contains(".min.") {
         Origin::Minified
-    } else if within(TEST) || stem.starts_with("test_") || stem.ends_with("_test") || name == "conftest.py" {
+    } else if within(TEST)
+        || ends(TEST_ENDS)
+        || parts(TEST_PARTS)
+        || stem.starts_with("test_")
+        || stem.ends_with("_test")
+        || name == "conftest.py"
+    {
         Origin::Test
     } else if within(EXAMPLE) {
         Origin::Example
@@ -189,6 +248,19 @@ mod tests {
             ("infra/main.tf.json", "terraform/source"),
             (".terraform/modules/x/main.tf", "terraform/vendored"),
             ("web/app.min.js", "javascript/minified"),
+            ("src/users/users.service.ts", "typescript/source"),
+            ("src/users/users.service.spec.ts", "typescript/test"),
+            ("src/__mocks__/mailer.ts", "typescript/test"),
+            ("src/Button.stories.tsx", "typescript/test"),
+            ("src/contest.ts", "typescript/source"),
+            ("types/index.d.ts", "typescript/generated"),
+            ("dist/main.js", "javascript/generated"),
+            ("src/main/java/com/acme/UserService.java", "java/source"),
+            ("src/main/java/com/acme/LatestVisit.java", "java/source"),
+            ("src/test/java/com/acme/UserServiceTest.java", "java/test"),
+            ("internal/users/store_test.go", "go/test"),
+            ("internal/users/latest.go", "go/source"),
+            ("api/users.pb.go", "go/generated"),
             ("cmd/server/main.go", "go/source"),
             ("README.md", "none/source"),
             (".github/workflows/ci.yml", "github-actions/source"),

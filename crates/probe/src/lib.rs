@@ -5,13 +5,15 @@
 //! included, dependencies that are defined elsewhere, variables, classes. Neither judges, neither knows a DNA, and nothing
 //! in a repository can make them hang, crash or read outside: every bound is a count (`budget`). Comments suppress nothing.
 //! This is the only room that names the syntax-tree libraries.
-//! Read `set.rs` (what shapes a result), `pack.rs`, `look.rs`, `link.rs`, then a pack: `python/mod.rs`, `terraform/mod.rs`.
+//! Read `set.rs` (what shapes a result), `pack.rs`, `look.rs`, `link.rs`, then a pack: `python/mod.rs`, `code/mod.rs`,
+//! `terraform/mod.rs`.
 
 mod attach;
 mod budget;
 mod class;
-#[allow(dead_code, reason = "lowering lands before what reads it")]
+#[allow(dead_code, reason = "the readers of routes and flows come next and use all of it")]
 mod code;
+mod emit;
 mod extract;
 mod link;
 mod look;

@@ -3,9 +3,9 @@
 //! literals. A rule that could cost more than its node is refused when it is loaded. Next: `python/mod.rs`.
 
 use crate::attach;
+use crate::emit::Attributes;
 use crate::extract;
 use crate::parse::{Walk, span_of};
-use crate::python::emit::Attributes;
 use crate::python::index::Index;
 use crate::python::syntax::{cut, named};
 use crate::snippet::snippet;

@@ -4,13 +4,16 @@
 
 use crate::budget::BUDGETS_VERSION;
 use crate::class::class_of;
+use crate::code::CodePack;
 use crate::pack::Pack;
 use crate::python::PythonPack;
 use crate::terraform::TerraformPack;
+use crate::vocabulary::Vocabulary;
 use ligase_catalog::CatalogFile;
 use ligase_document::DocumentError;
 use ligase_domain::{Digest, Entry, EntryKind, FieldHasher, LookKey, Origin, PathClass, RepoPath};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Counts up whenever Rust code of this room sees the same bytes otherwise.
 pub const ENGINE_VERSION: u32 = 1;
@@ -30,7 +33,15 @@ impl ProbeSet {
             Ok(pack) => packs.push(pack),
             Err(wrong) => errors.extend(wrong),
         };
-        take(PythonPack::load(files).map(|p| Box::new(p) as Box<dyn Pack>));
+        // The vocabulary is read once and shared by the packs that read programs; where it is wrong, they are not loaded.
+        let shared = Vocabulary::load(files).map(Arc::new);
+        match &shared {
+            Ok(words) => {
+                take(PythonPack::load(files, words.clone()).map(|p| Box::new(p) as Box<dyn Pack>));
+                take(Ok(Box::new(CodePack::new(words.clone()))));
+            }
+            Err(wrong) => take(Err(wrong.clone())),
+        }
         take(TerraformPack::load(files).map(|p| Box::new(p) as Box<dyn Pack>));
         if !errors.is_empty() {
             return Err(errors);

@@ -1,6 +1,86 @@
 //! Program code in languages that share one model: TypeScript, JavaScript, Java, Go. A file is parsed once, lowered into the
 //! model (`model.rs`, `lower/`) and read by everything that looks for something in it; what a library calls things is data
-//! of the catalog. Python has readers of its own (`python/`). Next: `model.rs`, `lower/mod.rs`.
+//! of the catalog. Python has readers of its own (`python/`). Next: `model.rs`, `lower/mod.rs`, `link/mod.rs`.
 
+mod link;
 pub(crate) mod lower;
 pub(crate) mod model;
+mod names;
+
+use crate::emit::{Attributes, Emit};
+use crate::pack::Pack;
+use crate::set::ENGINE_VERSION;
+use crate::vocabulary::Vocabulary;
+use ligase_domain::{LookedFile, Observation, PathClass, Seen};
+use model::Module;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The dialects that are lowered.
+const DIALECTS: &[&str] = &["typescript", "javascript"];
+
+/// What shapes how files of these languages are seen.
+pub(crate) struct CodePack {
+    vocabulary: Arc<Vocabulary>,
+}
+
+/// One file, as the readers of this pack get it.
+pub(crate) struct Reading<'a, 't> {
+    pub(crate) text: &'t str,
+    pub(crate) class: &'a PathClass,
+    pub(crate) module: &'a Module<'t>,
+    pub(crate) vocabulary: &'a Vocabulary,
+}
+
+impl CodePack {
+    pub(crate) fn new(vocabulary: Arc<Vocabulary>) -> Self {
+        Self { vocabulary }
+    }
+}
+
+impl Pack for CodePack {
+    fn dialects(&self) -> &'static [&'static str] {
+        DIALECTS
+    }
+
+    fn digest_parts(&self) -> Vec<u8> {
+        ENGINE_VERSION.to_le_bytes().to_vec()
+    }
+
+    fn look(&self, class: &PathClass, text: &str) -> Result<Vec<Seen>, &'static str> {
+        let mut emit = Emit { text, out: Vec::new() };
+        lower::lower(&class.dialect, text, &mut |module| {
+            let reading = Reading { text, class, module, vocabulary: &self.vocabulary };
+            names::emit(&reading, &mut emit);
+            unreadable(&reading, &mut emit);
+        })?;
+        Ok(emit.out)
+    }
+
+    fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
+        link::link(&self.vocabulary, files)
+    }
+}
+
+/// Text that the grammar could not read may hide a route or a log call; it is counted where it looks like one.
+fn unreadable(reading: &Reading<'_, '_>, out: &mut Emit<'_>) {
+    const LOOKS: &[(&str, &[&str])] = &[
+        ("endpoint", &[".get(", ".post(", ".put(", ".patch(", ".delete(", "Mapping(", ".HandleFunc(", ".Handle("]),
+        ("log-call", &["logger.", "console.", "log.", "LOG.", "println("]),
+    ];
+    for span in &reading.module.errors {
+        let text = reading.text.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let text: String = text.chars().take(4_096).collect();
+        for (of, marks) in LOOKS {
+            if marks.iter().any(|m| text.contains(m)) {
+                let attributes = Attributes::default()
+                    .with("of", *of)
+                    .with("looks_like", "code that does not parse")
+                    .with("where", format!("line {}", span.line))
+                    .with("language", reading.class.dialect.as_str())
+                    .with("stack", "");
+                out.put("unmodelled", "code/module", *span, attributes, BTreeMap::new(), true);
+            }
+        }
+    }
+}

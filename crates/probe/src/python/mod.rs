@@ -26,13 +26,14 @@ use index::Index;
 use ligase_catalog::CatalogFile;
 use ligase_document::DocumentError;
 use ligase_domain::{LookedFile, Observation, PathClass, Seen};
+use std::sync::Arc;
 
 /// Without one of these a Python file says nothing that is kept: no import, no definition, no binding, no call.
 const NATIVE: &[&str] = &["import", "def", "class", "=", "("];
 
 /// What shapes how Python files are seen.
 pub(crate) struct PythonPack {
-    pub(crate) vocabulary: Vocabulary,
+    pub(crate) vocabulary: Arc<Vocabulary>,
     probes: Vec<PatternProbe>,
     literals: AhoCorasick,
     /// For each literal: the probe that it concerns.
@@ -46,9 +47,8 @@ pub(crate) struct Plan {
 }
 
 impl PythonPack {
-    /// Reads vocabulary and probes.
-    pub(crate) fn load(files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
-        let vocabulary = Vocabulary::load(files)?;
+    /// Reads the probes.
+    pub(crate) fn load(files: &[CatalogFile], vocabulary: Arc<Vocabulary>) -> Result<Self, Vec<DocumentError>> {
         let probes = pattern::load(files, &vocabulary.kinds)?;
         let (mut literals, mut literal_of): (Vec<&str>, Vec<usize>) = Default::default();
         for (at, probe) in probes.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! The files of a revision as one world: which module a file is, what a dotted name stands for across files. Every walk
 //! from name to name is bounded by hops, so that imports in a circle end. Next: `guards.rs`, `routers.rs`.
 
+pub(crate) use crate::emit::Facts;
 use crate::vocabulary::Vocabulary;
 use ligase_domain::{LookedFile, Origin, Seen, Value};
 use std::cell::RefCell;
@@ -55,43 +56,6 @@ const MAX_CLASSES: usize = 32;
 const MAX_BASES: usize = 4;
 /// The scope of a module's own names.
 pub(super) const MODULE: &str = "<module>";
-
-/// Reads of an observation's attributes; what is absent is empty.
-pub(super) trait Facts {
-    fn map(&self) -> &BTreeMap<String, Value>;
-
-    fn str(&self, name: &str) -> &str {
-        self.map().get(name).and_then(Value::as_text).unwrap_or_default()
-    }
-
-    fn flag(&self, name: &str) -> bool {
-        self.map().get(name).and_then(Value::as_bool).unwrap_or_default()
-    }
-
-    fn list(&self, name: &str) -> &[Value] {
-        self.map().get(name).and_then(Value::as_list).unwrap_or_default()
-    }
-
-    fn texts<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
-        self.list(name).iter().filter_map(Value::as_text)
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.map().contains_key(name)
-    }
-}
-
-impl Facts for Seen {
-    fn map(&self) -> &BTreeMap<String, Value> {
-        &self.attributes
-    }
-}
-
-impl Facts for BTreeMap<String, Value> {
-    fn map(&self) -> &BTreeMap<String, Value> {
-        self
-    }
-}
 
 /// What a dotted name stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
