@@ -6,6 +6,9 @@
 use ligase_domain::Span;
 use std::borrow::Cow;
 
+/// Names that one value is bound to piece by piece; beyond what people write, only the names are known.
+pub(crate) const MAX_BOUND: usize = 32;
+
 /// One file.
 #[derive(Debug, Default)]
 pub(crate) struct Module<'t> {
@@ -65,9 +68,12 @@ pub(crate) enum StmtKind<'t> {
     },
     /// An expression for its effect.
     Expr(Expr<'t>),
+    /// Several results (Go) are a `List`.
     Return(Option<Expr<'t>>),
     Throw(Expr<'t>),
     /// `if`, `for`, `while`, `try`, `switch`, `with`, a bare block: what is asked first, then the bodies. `kind` tells which.
+    /// A statement before the condition (Go's `if v := f(); v.ok`, Java's resources) makes a plain block around or stands
+    /// at the head of the body.
     Block {
         kind: BlockKind,
         header: Vec<Expr<'t>>,
@@ -163,7 +169,7 @@ pub(crate) struct Annotation<'t> {
 pub(crate) struct Type<'t> {
     /// Its name, dotted as written, without arguments, pointers and nullability: `Map`, `pgtype.Text`. `A | null` is `A`.
     pub name: Cow<'t, str>,
-    /// `Promise<User>` has `User`, `[]User` is named `[]` and has `User`.
+    /// `Promise<User>` has `User`, `[]User` is named `[]` and has `User`; several results of Go are named `()`.
     pub args: Vec<Type<'t>>,
     pub at: Span,
 }
@@ -290,6 +296,33 @@ impl<'t> Expr<'t> {
             ExprKind::Same(_, inner) => inner.call(),
             _ => None,
         }
+    }
+
+    /// The same without what functions and classes hold. A value that is bound to several names stands whole only at the
+    /// first: a function in it would otherwise be there twice, what it holds four times, and so on inwards.
+    pub fn hollow(&self) -> Self {
+        let boxed = |e: &Self| Box::new(e.hollow());
+        let all = |list: &[Self]| list.iter().map(Self::hollow).collect();
+        let kind = match &self.kind {
+            ExprKind::Member(of, name) => ExprKind::Member(boxed(of), name),
+            ExprKind::Same(ty, of) => ExprKind::Same(ty.clone(), boxed(of)),
+            ExprKind::Index(of, at) => ExprKind::Index(boxed(of), boxed(at)),
+            ExprKind::Call(call) => {
+                let args = call.args.iter().map(|a| Arg { name: a.name, value: a.value.hollow(), spread: a.spread });
+                let (callee, args) = (call.callee.hollow(), args.collect());
+                ExprKind::Call(Box::new(Call { callee, args, new: call.new, args_at: call.args_at }))
+            }
+            ExprKind::Object(pairs) => ExprKind::Object(pairs.iter().map(|(k, v)| (k.clone(), v.hollow())).collect()),
+            ExprKind::Template(parts) => ExprKind::Template(all(parts)),
+            ExprKind::Concat(parts) => ExprKind::Concat(all(parts)),
+            ExprKind::Compare(parts) => ExprKind::Compare(all(parts)),
+            ExprKind::List(parts) => ExprKind::List(all(parts)),
+            ExprKind::Choice(parts) => ExprKind::Choice(all(parts)),
+            ExprKind::Other(parts) => ExprKind::Other(all(parts)),
+            ExprKind::Function(_) | ExprKind::Class(_) => ExprKind::Other(Vec::new()),
+            plain => plain.clone(),
+        };
+        Self { kind, at: self.at }
     }
 
     /// The expressions directly inside, functions and classes left out.

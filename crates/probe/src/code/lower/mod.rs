@@ -2,6 +2,7 @@
 //! shares with others stands here. It never fails: what a language says that the model has no word for becomes an `Other`
 //! with its parts. Trees were bounded in depth when they were parsed, so the recursion here is bounded too.
 
+pub(crate) mod go;
 pub(crate) mod typescript;
 
 use crate::code::model::Module;
@@ -14,6 +15,7 @@ pub(crate) fn lower(dialect: &str, text: &str, then: &mut dyn FnMut(&Module<'_>)
     let Some(grammar) = Grammar::of(dialect, text) else { return Ok(()) };
     let tree = parse(grammar, text)?;
     let module = match grammar {
+        Grammar::Go => go::lower(text, &tree),
         Grammar::TypeScript | Grammar::Tsx => typescript::lower(text, &tree),
         _ => return Ok(()),
     };
@@ -55,3 +57,6 @@ pub(crate) fn errors(tree: &Tree) -> Vec<Span> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,10 @@
 
 use super::super::{fields, named};
 use super::Lower;
-use crate::code::model::{Annotation, Class, Expr, ExprKind, Field, Function, Param, Stmt, StmtKind, Type};
+use crate::code::model::{Annotation, Class, Expr, ExprKind, Field, Function, MAX_BOUND, Param, Stmt, StmtKind, Type};
 use crate::parse::span_of;
 use std::borrow::Cow;
 use tree_sitter::Node;
-
-/// Names of one pattern whose values are followed.
-const MAX_PATTERN: usize = 32;
 
 impl<'t> Lower<'t> {
     pub(super) fn function(self, node: Node<'_>) -> Function<'t> {
@@ -76,10 +73,10 @@ impl<'t> Lower<'t> {
             return out.push(Stmt { kind: StmtKind::Assign { target, ty, value, declares }, at });
         }
         for (count, (path, name)) in self.pattern(target).into_iter().enumerate() {
-            // A value is repeated for each name; beyond what people write, only the names are known.
-            let value = value.as_ref().filter(|_| count < MAX_PATTERN).map(|from| {
+            let value = value.as_ref().filter(|_| count < MAX_BOUND).map(|from| {
                 let at = from.at;
-                path.iter().fold(from.clone(), |of, key| Expr { kind: ExprKind::Member(Box::new(of), key), at })
+                let from = if count == 0 { from.clone() } else { from.hollow() };
+                path.iter().fold(from, |of, key| Expr { kind: ExprKind::Member(Box::new(of), key), at })
             });
             let target = self.expr(name);
             let kind = StmtKind::Assign { target, ty: None, value, declares };
