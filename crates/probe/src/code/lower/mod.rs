@@ -3,6 +3,7 @@
 //! with its parts. Trees were bounded in depth when they were parsed, so the recursion here is bounded too.
 
 pub(crate) mod go;
+pub(crate) mod java;
 pub(crate) mod typescript;
 
 use crate::code::model::Module;
@@ -16,6 +17,7 @@ pub(crate) fn lower(dialect: &str, text: &str, then: &mut dyn FnMut(&Module<'_>)
     let tree = parse(grammar, text)?;
     let module = match grammar {
         Grammar::Go => go::lower(text, &tree),
+        Grammar::Java => java::lower(text, &tree),
         Grammar::TypeScript | Grammar::Tsx => typescript::lower(text, &tree),
         _ => return Ok(()),
     };
@@ -58,5 +60,7 @@ pub(crate) fn errors(tree: &Tree) -> Vec<Span> {
     out
 }
 
+#[cfg(test)]
+pub(crate) mod shown;
 #[cfg(test)]
 mod tests;

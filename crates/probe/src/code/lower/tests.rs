@@ -27,7 +27,11 @@ fn function(of: &Function<'_>) -> usize {
 }
 
 fn class(of: &Class<'_>) -> usize {
-    of.fields.len() + of.methods.iter().map(function).sum::<usize>() + of.inner.iter().map(class).sum::<usize>()
+    let values = of.fields.iter().filter_map(|f| f.value.as_ref()).map(expr).sum::<usize>();
+    of.fields.len()
+        + values
+        + of.methods.iter().map(function).sum::<usize>()
+        + of.inner.iter().map(class).sum::<usize>()
 }
 
 fn expr(of: &Expr<'_>) -> usize {
@@ -118,7 +122,7 @@ proptest! {
     #[test]
     fn nothing_in_a_text_panics_or_grows_without_end(words in prop::collection::vec(prop::sample::select(WORDS), 0..120), noise in ".{0,40}") {
         let text = format!("{}{noise}", words.join(" "));
-        for dialect in ["go", "typescript", "javascript"] {
+        for dialect in ["go", "java", "typescript", "javascript"] {
             if let Ok(size) = lowered(dialect, &text) {
                 prop_assert!(size <= 200 * (text.len() + 10), "{dialect}: {size} of {} bytes", text.len());
             }
@@ -131,6 +135,8 @@ fn what_is_nested_as_deep_as_it_may_be_is_lowered() {
     for (dialect, before, open, close, after) in [
         ("go", "package m\nfunc f() {", "if x { ", "}", "}"),
         ("go", "package m\nvar x = ", "f(", ")", ""),
+        ("java", "class A { void f() {", "if (x) { ", "}", "} }"),
+        ("java", "class A { int x = ", "f(", ")", "; }"),
         ("typescript", "", "if (x) { ", "}", ""),
         ("typescript", "x = ", "f(", ")", ""),
     ] {
