@@ -4,6 +4,8 @@
 //! `.gitignore` names, and counts all that it leaves out. It refuses to judge and to write. What could not be listed is
 //! an error of the whole tree, kept until somebody asks for the entries: `look` then says that the population is
 //! incomplete. Bytes that changed between listing and reading are an error, so that no cache learns a wrong key.
+//! Whoever knows better names contents: inside a git repository they are named as git does, so that what was seen of a
+//! file in a revision is known of the same file in the folder.
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use ligase_domain::{Entry, EntryKind, FailureReason, Oid, RepoPath, SourceTree, TreeError};
@@ -68,10 +70,17 @@ impl LeftOut {
     }
 }
 
+/// Gives bytes the id by which they are known elsewhere; nothing where it cannot.
+pub type Namer = fn(&[u8]) -> Option<Oid>;
+
+/// Larger contents are always named by their SHA-256, so that none has to be held in memory. No probe reads them.
+const NAMED_BYTES: u64 = ligase_probe::MAX_FILE_BYTES;
+
 /// A folder as a source tree, listed once when it is opened.
 #[derive(Debug)]
 pub struct DirectoryTree {
     root: PathBuf,
+    namer: Namer,
     listing: Result<Vec<Entry>, TreeError>,
     left_out: LeftOut,
 }
@@ -79,6 +88,11 @@ pub struct DirectoryTree {
 impl DirectoryTree {
     /// Lists a folder. Fails only when there is no folder; what goes wrong below it is an error of [`SourceTree::entries`].
     pub fn open(root: &Path, bounds: &DirectoryBounds) -> Result<Self, TreeError> {
+        Self::open_named(root, bounds, |_| None)
+    }
+
+    /// The same, with contents named by somebody else.
+    pub fn open_named(root: &Path, bounds: &DirectoryBounds, namer: Namer) -> Result<Self, TreeError> {
         let root = root.canonicalize().map_err(|e| failed(&RepoPath::from(""), &e))?;
         if !root.is_dir() {
             return Err(TreeError {
@@ -88,9 +102,9 @@ impl DirectoryTree {
             });
         }
         let mut walk = Walk::new(&root, bounds);
-        let listing = walk.run().and_then(|found| name_contents(&root, found, bounds));
+        let listing = walk.run().and_then(|found| name_contents(&root, found, bounds, namer));
         let left_out = walk.left_out;
-        Ok(Self { root, listing, left_out })
+        Ok(Self { root, namer, listing, left_out })
     }
 
     /// What was left out.
@@ -126,7 +140,8 @@ impl SourceTree for DirectoryTree {
         if bytes.len() as u64 > limit {
             return Err(over(&entry.path, format!("the limit is {limit} bytes")));
         }
-        if oid_of(&bytes) != entry.oid {
+        let regular = entry.kind != EntryKind::Symlink;
+        if id_of(&bytes, if regular { self.namer } else { |_| None }) != entry.oid {
             return Err(TreeError {
                 path: entry.path.clone(),
                 reason: FailureReason::CorruptObject,
@@ -179,9 +194,20 @@ fn oid_of(bytes: &[u8]) -> Oid {
     Oid::Sha256(hasher.finalize().into())
 }
 
+/// The id by which these bytes are listed.
+fn id_of(bytes: &[u8], namer: Namer) -> Oid {
+    let named = if bytes.len() as u64 <= NAMED_BYTES { namer(bytes) } else { None };
+    named.unwrap_or_else(|| oid_of(bytes))
+}
+
 /// The same id without holding the file in memory. The size is part of it, so a file that grows meanwhile is an error.
-fn oid_of_file(full: &Path, path: &RepoPath) -> Result<Oid, TreeError> {
+fn oid_of_file(full: &Path, path: &RepoPath, namer: Namer) -> Result<Oid, TreeError> {
     let (file, metadata) = open_regular(full, path)?;
+    if metadata.len() <= NAMED_BYTES {
+        let mut bytes = Vec::with_capacity(metadata.len() as usize);
+        file.take(NAMED_BYTES + 1).read_to_end(&mut bytes).map_err(|e| failed(path, &e))?;
+        return if bytes.len() as u64 == metadata.len() { Ok(id_of(&bytes, namer)) } else { Err(changed(path)) };
+    }
     let mut hasher = Sha256::new();
     hasher.update(format!("blob {}\0", metadata.len()).as_bytes());
     let mut file = file.take(metadata.len().saturating_add(1));
@@ -200,11 +226,12 @@ fn oid_of_file(full: &Path, path: &RepoPath) -> Result<Oid, TreeError> {
     if seen == metadata.len() {
         return Ok(Oid::Sha256(hasher.finalize().into()));
     }
-    Err(TreeError {
-        path: path.clone(),
-        reason: FailureReason::CorruptObject,
-        detail: "the file changed while it was being listed".to_owned(),
-    })
+    Err(changed(path))
+}
+
+fn changed(path: &RepoPath) -> TreeError {
+    let detail = "the file changed while it was being listed".to_owned();
+    TreeError { path: path.clone(), reason: FailureReason::CorruptObject, detail }
 }
 
 /// A path that was found, before its content has a name.
@@ -214,7 +241,12 @@ struct Found {
     size: u64,
 }
 
-fn name_contents(root: &Path, mut found: Vec<Found>, bounds: &DirectoryBounds) -> Result<Vec<Entry>, TreeError> {
+fn name_contents(
+    root: &Path,
+    mut found: Vec<Found>,
+    bounds: &DirectoryBounds,
+    namer: Namer,
+) -> Result<Vec<Entry>, TreeError> {
     let total = found.iter().fold(0u64, |sum, f| sum.saturating_add(f.size));
     if total > bounds.bytes {
         return Err(over(&RepoPath::from(""), format!("{total} bytes, the limit is {}", bounds.bytes)));
@@ -227,7 +259,7 @@ fn name_contents(root: &Path, mut found: Vec<Found>, bounds: &DirectoryBounds) -
             let oid = if f.kind == EntryKind::Symlink {
                 oid_of(&link_target(&full, &f.path)?)
             } else {
-                oid_of_file(&full, &f.path)?
+                oid_of_file(&full, &f.path, namer)?
             };
             Ok(Entry { path: f.path, kind: f.kind, oid })
         })
@@ -467,6 +499,19 @@ mod tests {
             let listed = DirectoryTree::open(folder.path(), &bounds).unwrap().entries();
             assert_eq!(listed.is_ok(), holds, "{bounds:?}");
         }
+    }
+
+    #[test]
+    fn contents_go_by_the_name_that_somebody_else_gives_them() {
+        let folder = tree(&[("x.py", "one"), ("large.py", &"a".repeat(NAMED_BYTES as usize + 1))]);
+        let named = |bytes: &[u8]| Some(Oid::Sha1([bytes.len() as u8; 20]));
+        let found = DirectoryTree::open_named(folder.path(), &DirectoryBounds::default(), named).unwrap();
+        let entries = found.entries().unwrap();
+        assert_eq!(entries[1].oid, Oid::Sha1([3; 20]));
+        assert!(matches!(entries[0].oid, Oid::Sha256(_)), "what no probe reads keeps its own name");
+        assert_eq!(found.read(&entries[1], 10).unwrap(), b"one");
+        fs::write(folder.path().join("x.py"), "twoo").unwrap();
+        assert_eq!(found.read(&entries[1], 10).unwrap_err().reason, FailureReason::CorruptObject);
     }
 
     #[test]

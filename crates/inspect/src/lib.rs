@@ -17,6 +17,6 @@ pub use assume::{ASSUMED, assume, everything};
 pub use cache::MemoryCache;
 pub use compare::{Comparison, Difference, difference};
 pub use declared::{Declared, Identities};
-pub use directory::{DirectoryBounds, DirectoryTree, LeftOut};
+pub use directory::{DirectoryBounds, DirectoryTree, LeftOut, Namer};
 pub use examples::{Cell, Example, ExampleReport, ExampleResult, Expectation};
 pub use inspector::{Inspection, Inspector, ServiceInspection};
