@@ -39,6 +39,18 @@ pub enum LogFormat {
 pub enum Command {
     /// Judge a working tree or repository by what its dna.yaml declares; touches nothing
     Check(Check),
+    /// Make patches for what a working tree does not honour, try each in the gate; writes nothing without --write
+    Fix(Fix),
+    /// Propose a dna.yaml from what stands in a repository, with a reason for each line; writes nothing without --write
+    Init(Init),
+    /// See whether this machine has what Ligase needs: git, sandbox, space, clock, state folder, catalog
+    Doctor(Doctor),
+    /// Print a shell's completions, to be sourced
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
     /// Look at every repository of the organisation, judge, and open or follow pull requests
     Sweep(Sweep),
     /// Where the organisation stands: services, frameworks, pull requests, what waits
@@ -66,13 +78,13 @@ pub enum Command {
     Vcs,
 }
 
-/// `ligase check`.
+/// What is looked at, and judged by what: `check` and `fix`.
 #[derive(Debug, Args)]
-pub struct Check {
+pub struct Look {
     /// A folder or repository
     #[arg(default_value = ".")]
     pub path: PathBuf,
-    /// Judge this revision too and report the difference; its declarations govern
+    /// Judge this revision too and be about the difference alone; its declarations govern
     #[arg(long, value_name = "REV")]
     pub base: Option<String>,
     /// Stands in for a dna.yaml, such as "data=phi,pii;exposure=internet;residency=eu;frameworks=hipaa"
@@ -81,9 +93,78 @@ pub struct Check {
     /// Judge every clause that the catalog has
     #[arg(long)]
     pub all: bool,
-    /// Show satisfied and not-applicable findings too
+    /// Show more: satisfied and not-applicable findings too, every check of the gate
     #[arg(long)]
     pub full: bool,
+    /// A folder with an organisation's own catalog, beside the one that ships
+    #[arg(long, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
+}
+
+/// `ligase check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub look: Look,
+    /// How findings are printed [default: text; json with --json]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<ReportFormat>,
+}
+
+/// How `check` prints.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum ReportFormat {
+    /// For a person
+    Text,
+    /// One JSON document
+    Json,
+    /// SARIF 2.1.0, for code scanning and editors
+    Sarif,
+    /// JUnit XML, for CI servers that show test results
+    Junit,
+    /// Workflow commands that GitHub Actions shows beside the lines
+    Annotations,
+}
+
+/// `ligase fix`.
+#[derive(Debug, Args)]
+pub struct Fix {
+    #[command(flatten)]
+    pub look: Look,
+    /// Only this finding (its id, or the first digits of it); repeat for more
+    #[arg(long, value_name = "ID")]
+    pub finding: Vec<String>,
+    /// Write the patches that the gate passed; those that need a plan only where --finding names them
+    #[arg(long)]
+    pub write: bool,
+}
+
+/// `ligase init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// A repository; with --all a folder of repositories
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// Write dna.yaml where there is none; a file that exists is never changed
+    #[arg(long)]
+    pub write: bool,
+    /// Propose for every repository in the folder
+    #[arg(long)]
+    pub all: bool,
+    /// With --all: put the proposals into this folder, one file a service, for the organisation's own repository
+    #[arg(long, value_name = "DIR", requires = "all")]
+    pub out: Option<PathBuf>,
+    /// A folder with an organisation's own catalog, beside the one that ships
+    #[arg(long, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
+}
+
+/// `ligase doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The folder that holds evidence and state
+    #[arg(long, env = "LIGASE_STATE", value_name = "DIR", default_value = ".ligase")]
+    pub state: PathBuf,
     /// A folder with an organisation's own catalog, beside the one that ships
     #[arg(long, value_name = "DIR")]
     pub catalog: Option<PathBuf>,

@@ -3,10 +3,14 @@
 pub mod catalog;
 pub mod changesets;
 pub mod check;
+pub mod completions;
 pub mod demo;
+pub mod doctor;
 pub mod evidence;
 pub mod explain;
 pub mod findings;
+pub mod fix;
+pub mod init;
 pub mod schema;
 pub mod status;
 pub mod sweep;

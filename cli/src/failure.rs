@@ -94,6 +94,12 @@ impl Failure {
     }
 }
 
+impl Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
 /// A document's error for a person: what, where, what was expected, what to do.
 pub fn document_text(error: &DocumentError) -> String {
     let parts = [&error.code, &error.problem, &error.expected, &error.nearest, &error.remedy];

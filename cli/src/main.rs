@@ -1,10 +1,16 @@
 //! The one binary, `ligase`: parses, wires and exits. Every role and every verb is a subcommand.
 
+mod apply;
 mod args;
 mod commands;
 mod embedded;
 mod failure;
+mod local;
+mod looks;
 mod output;
+mod owners;
+mod proposal;
+mod report;
 mod rows;
 
 use args::{Cli, Command, LogFormat};
@@ -27,6 +33,10 @@ fn main() -> ExitCode {
 fn run(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Check(args) => commands::check::run(args, cli.json),
+        Command::Fix(args) => commands::fix::run(args, cli.json),
+        Command::Init(args) => commands::init::run(args, cli.json),
+        Command::Doctor(args) => commands::doctor::run(args, cli.json),
+        Command::Completions { shell } => Ok(commands::completions::run(*shell)),
         Command::Sweep(args) => commands::sweep::run(args, cli.json),
         Command::Status(standing) => commands::status::run(standing, cli.json),
         Command::Findings(args) => commands::findings::run(args, cli.json),

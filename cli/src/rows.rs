@@ -1,19 +1,76 @@
 //! API messages as the JSON that scripts rely on, and as table rows. One place, so that every verb says a finding alike.
 
-use ligase_domain::FailureReason;
+use ligase_domain::{CheckResult, EffectClass, FailureReason, Finding, GateReport, GateVerdict};
+use ligase_inspect::Inspection;
 use ligase_proto::v1;
+use ligase_remedy::RemedySet;
 use serde_json::{Map, Value, json};
 
-/// A finding as JSON.
+/// A text as JSON; what is not there is null, never an empty text.
+pub fn text(text: &str) -> Value {
+    if text.is_empty() { Value::Null } else { json!(text) }
+}
+
+/// A finding of the API as JSON.
 pub fn finding(f: &v1::FindingRow) -> Value {
+    let line = |n: u32| if n == 0 { Value::Null } else { json!(n) };
     json!({
         "id": f.id, "service": f.service, "service_name": f.service_name, "constraint": f.constraint, "clause": f.clause,
-        "outcome": f.outcome, "reason": f.reason, "path": f.path, "line": f.line, "end_line": f.end_line,
-        "symbol": f.symbol, "message": f.message, "controls": f.controls, "remedy": f.remedy, "effect": f.effect,
-        "severity": f.severity, "place": f.place, "place_reason": f.place_reason, "waiver": f.waiver,
-        "first_seen": f.first_seen, "introduced_after": f.introduced_after, "introduced_by": f.introduced_by,
-        "note": f.note, "revision": f.revision,
+        "outcome": f.outcome, "reason": text(&f.reason), "path": text(&f.path), "line": line(f.line),
+        "end_line": line(f.end_line), "symbol": f.symbol, "message": f.message, "controls": f.controls,
+        "remedy": text(&f.remedy), "effect": text(&f.effect), "severity": f.severity, "place": text(&f.place),
+        "place_reason": text(&f.place_reason), "waiver": text(&f.waiver), "first_seen": text(&f.first_seen),
+        "introduced_after": text(&f.introduced_after), "introduced_by": text(&f.introduced_by), "note": text(&f.note),
+        "revision": text(&f.revision),
     })
+}
+
+/// A finding of a tree on this machine as JSON, with the same names.
+pub fn local_finding(finding: &Finding, remedies: &RemedySet, inspection: &Inspection) -> Value {
+    let place = finding.place.as_ref();
+    let effect = remedies.effect(finding, &inspection.observations).map(EffectClass::name);
+    json!({
+        "id": finding.id.to_string(),
+        "service": finding.service.folder,
+        "constraint": finding.clause.constraint,
+        "clause": finding.clause.to_string(),
+        "outcome": finding.outcome.name(),
+        "reason": finding.outcome.reason(),
+        "path": path_of(finding),
+        "line": place.map(|p| p.span.line),
+        "end_line": place.map(|p| p.span.end_line),
+        "symbol": finding.subject.symbol,
+        "message": finding.message,
+        "severity": finding.severity.name(),
+        "controls": finding.controls.iter().map(|c| format!("{} {}", c.framework, c.control)).collect::<Vec<_>>(),
+        "remedy": finding.remedy,
+        "effect": effect,
+        "waiver": finding.waiver.as_ref().map(|w| w.state.name()),
+    })
+}
+
+/// The file that a finding is about. One that nobody could look at is its own subject, and its symbol is its path.
+pub fn path_of(finding: &Finding) -> Option<String> {
+    let place = finding.place.as_ref().map(|p| p.path.to_string());
+    place.or_else(|| (finding.subject.kind == "file").then(|| finding.subject.symbol.clone()))
+}
+
+/// A gate's report as JSON.
+pub fn gate_report(report: &GateReport) -> Value {
+    let row = |c: &CheckResult| {
+        let (verdict, detail) = verdict(&c.verdict);
+        json!({ "check": c.check.name(), "verdict": verdict, "detail": text(detail) })
+    };
+    report.checks.iter().map(row).collect()
+}
+
+/// A verdict's word, and what was seen.
+pub fn verdict(verdict: &GateVerdict) -> (&'static str, &str) {
+    match verdict {
+        GateVerdict::Passed => ("passed", ""),
+        GateVerdict::Refused(seen) => ("refused", seen),
+        GateVerdict::Unverified(reason) => ("unverified", reason),
+    }
 }
 
 /// What to do about a repository that could not be looked at; `ops/runbooks/could-not-look.md` says more.

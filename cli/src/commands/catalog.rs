@@ -1,8 +1,8 @@
 //! `ligase catalog`: what Ligase knows, whether it is sound, and which cells are real.
 
 use crate::args::{Catalog, CatalogVerb};
-use crate::commands::check::inspector;
 use crate::failure::{Exit, Failure, document_text};
+use crate::local::inspector;
 use crate::output::{self, heading, style, styled, table};
 use anstream::println;
 use ligase_inspect::Inspector;
