@@ -64,7 +64,7 @@ fn said(organisation: &Organisation, hostile: &Seen, control: &[Value], victim: 
     let row = |f: &Value| {
         let unread = f["reason"].as_str().is_some_and(|r| r.starts_with("file-"));
         let keys = ["clause", "symbol", "outcome", "reason", "path", "message"];
-        let told = |k: &&&str| f[**k] != "" && (unread || **k != "message");
+        let told = |k: &&&str| f[**k].as_str().is_some_and(|v| !v.is_empty()) && (unread || **k != "message");
         let words = keys.iter().filter(told).map(|k| format!("{k}={}", f[*k].as_str().unwrap_or_default()));
         words.collect::<Vec<_>>().join(" ")
     };

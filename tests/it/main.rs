@@ -7,6 +7,7 @@ mod check;
 mod crash;
 mod demo;
 mod determinism;
+mod hands;
 mod hostile;
 mod house;
 mod runbooks;
