@@ -45,24 +45,33 @@ fn belongs(seen: &Seen, endpoint: &Observation) -> bool {
     }
 }
 
-/// The guard, with everything that the probe captured of it. One that the pack saw under the same symbol and did not
-/// recognise is the same guard.
+/// The guard, with everything that the probe captured of it. One that the pack saw under the same symbol, and knows
+/// nothing more of, is the same guard.
 fn add(seen: &Seen, endpoint: &mut Observation) {
     let Some(Value::Map(values)) = seen.attributes.get("values") else { return };
     let mut guard = values.clone();
-    guard.entry("kind".to_owned()).or_insert_with(|| "unknown".into());
-    guard.entry("symbol".to_owned()).or_insert_with(|| "".into());
-    guard.entry("from".to_owned()).or_insert_with(|| "decorator".into());
-    guard.entry("optional".to_owned()).or_insert(Value::Bool(false));
+    for (name, value) in [("kind", "unknown".into()), ("symbol", "".into()), ("optional", Value::Bool(false))] {
+        guard.entry(name.to_owned()).or_insert(value);
+    }
     let Some(Value::List(guards)) = endpoint.attributes.get_mut("guards") else { return };
-    let symbol = guard.get("symbol").cloned();
-    guards.retain(|g| {
-        let Value::Map(known) = g else { return true };
-        known.get("symbol") != symbol.as_ref()
-            || !matches!(known.get("kind").and_then(Value::as_text), Some("unknown" | "other"))
-    });
-    let guard = Value::Map(guard);
-    if guards.len() < MAX_GUARDS && !guards.contains(&guard) {
-        guards.push(guard);
+    let text = |of: &BTreeMap<String, Value>, name: &str| of.get(name).and_then(Value::as_text).map(str::to_owned);
+    let same = |known: &BTreeMap<String, Value>| {
+        let kinds = [text(known, "kind").unwrap_or_default(), text(&guard, "kind").unwrap_or_default()];
+        known.get("symbol") == guard.get("symbol")
+            && (kinds[0] == kinds[1] || matches!(kinds[0].as_str(), "unknown" | "other"))
+            && known.len() <= PLAIN
+    };
+    let at = guards.iter().position(|g| g.as_map().is_some_and(same));
+    let from = at.and_then(|at| guards[at].as_map()).and_then(|g| text(g, "from")).unwrap_or("decorator".to_owned());
+    guard.entry("from".to_owned()).or_insert_with(|| from.into());
+    match at {
+        Some(at) => guards[at] = Value::Map(guard),
+        None if guards.len() < MAX_GUARDS && !guards.contains(&Value::Map(guard.clone())) => {
+            guards.push(Value::Map(guard));
+        }
+        None => {}
     }
 }
+
+/// The attributes that packs give every guard: kind, symbol, where it comes from, whether it is optional.
+const PLAIN: usize = 4;

@@ -9,6 +9,7 @@ use ligase_domain::{
     ClauseId, Entry, EntryKind, Finding, FindingId, Observation, Origin, RepoPath, ServiceId, SourceTree, Value,
 };
 use ligase_inspect::{Inspection, Inspector};
+use ligase_policy::catalog::ParameterValue;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -55,6 +56,17 @@ impl<'a> Known<'a> {
 
     pub fn dna(&self) -> &BTreeMap<String, Value> {
         &self.dna
+    }
+
+    /// The parameters by which a clause is judged here, as templates and expressions read them.
+    pub fn params(&self, clause: &ClauseId) -> BTreeMap<String, Value> {
+        let desired = self.inspection.service(self.service).map(|s| &s.desired);
+        let requirement = desired.and_then(|d| d.requirements.iter().find(|r| r.clause == *clause));
+        let value = |v: &ParameterValue| match v {
+            ParameterValue::Int(n) => Value::Int(*n),
+            ParameterValue::Texts(texts) => Value::List(texts.iter().map(|t| Value::from(t.as_str())).collect()),
+        };
+        requirement.into_iter().flat_map(|r| &r.parameters).map(|(n, v)| (n.clone(), value(v))).collect()
     }
 
     pub fn observations(&self) -> &[&'a Observation] {

@@ -224,13 +224,14 @@ fn step_for<'a>(
     subject: &Observation,
     finding: FindingId,
 ) -> Result<Step<'a>, Refusal> {
-    let names = [("it", &subject.attributes), ("dna", known.dna())];
+    let params = known.params(&remedy.clause);
+    let names = [("it", &subject.attributes), ("dna", known.dna()), ("params", &params)];
     if remedy.when.as_ref().is_some_and(|w| !w.holds(&names)) {
         return Err(Refusal::new("remedy-not-for-this", remedy.id.clone()));
     }
     let locals = BTreeMap::new();
     let nothing = BTreeMap::new();
-    let bare = Scope { subject, dna: known.dna(), needs: &nothing };
+    let bare = Scope { subject, dna: known.dna(), params: &params, needs: &nothing };
     for rule in &remedy.abstain {
         if rule.when.as_ref().is_none_or(|w| w.holds(&names)) {
             // A name that this subject does not have must not hide why nothing is done.
@@ -239,7 +240,7 @@ fn step_for<'a>(
         }
     }
     let needs = found_needs(remedy, known, subject)?;
-    let scope = Scope { subject, dna: known.dna(), needs: &needs };
+    let scope = Scope { subject, dna: known.dna(), params: &params, needs: &needs };
     let rule = remedy.effects.iter().find(|e| e.when.as_ref().is_none_or(|w| w.holds(&names)));
     let rule = rule.ok_or_else(|| Refusal::new("effect-not-known", remedy.id.clone()))?;
     let effect = Effect { class: rule.class, note: render(&rule.note, &scope, &locals)? };

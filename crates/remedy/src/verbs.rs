@@ -18,6 +18,7 @@ use std::ops::Range;
 pub(crate) struct Scope<'a> {
     pub subject: &'a Observation,
     pub dna: &'a BTreeMap<String, Value>,
+    pub params: &'a BTreeMap<String, Value>,
     pub needs: &'a BTreeMap<String, Candidate>,
 }
 
@@ -208,7 +209,7 @@ fn identifier(text: &str) -> Result<&str, Refusal> {
     }
 }
 
-/// A template with its names filled in: `{it.attribute}`, `{need.name}`, `{need.symbol}`, and what imports are called.
+/// A template with its names filled in: `{it.attribute}`, `{params.name}`, `{need.name}`, `{need.symbol}`, and what imports are called.
 pub(crate) fn render(template: &str, scope: &Scope<'_>, locals: &BTreeMap<String, String>) -> Result<String, Refusal> {
     let (mut out, mut rest) = (String::new(), template);
     while let Some((before, after)) = rest.split_once('{') {
@@ -218,6 +219,7 @@ pub(crate) fn render(template: &str, scope: &Scope<'_>, locals: &BTreeMap<String
         let value = match name.split_once('.') {
             None => locals.get(name).cloned(),
             Some(("it", attribute)) => scope.subject.attributes.get(attribute).and_then(plain),
+            Some(("params", name)) => scope.params.get(name).and_then(plain),
             Some((need, field)) => scope.needs.get(need).and_then(|c| match field {
                 "symbol" => Some(c.symbol.clone()),
                 "name" => Some(c.name.clone()),
