@@ -347,6 +347,11 @@ pub struct Remedy {
 const BUDGET: Budget = Budget { files: 1, lines: 8 };
 
 impl Remedy {
+    /// Whether it edits anything; one that does not explains why it never does.
+    pub fn edits(&self) -> bool {
+        !self.edits.is_empty()
+    }
+
     /// `id@version`, as patches name it.
     pub fn key(&self) -> String {
         format!("{}@{}", self.id, self.version)

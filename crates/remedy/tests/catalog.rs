@@ -51,6 +51,7 @@ fn whatever_is_proposed_for_an_example_passes_the_gate() {
         assert!(report.accepted(), "{}: {:?}\n{}", example.name, report.refusal(), patch.diff);
     }
     println!("{abstained:#?}");
-    let with_edits = [GUARDED, STORAGE, LOG_CALL];
-    assert_eq!(patched.iter().map(String::as_str).collect::<Vec<_>>(), with_edits, "abstained: {abstained:#?}");
+    // Every clause of which some remedy edits has an example that it does edit.
+    let edits: BTreeSet<String> = remedies.iter().filter(|r| r.edits()).map(|r| r.clause.to_string()).collect();
+    assert_eq!(patched, edits, "abstained: {abstained:#?}");
 }
