@@ -227,13 +227,17 @@ impl Catalog {
         class.map_or(&[], |a| a.values.as_slice())
     }
 
-    /// The remedy that the catalog has for a clause and a stack: by the name of its file, `<clause>.<stack>.yaml`.
+    /// The remedy that the catalog has for a clause and a stack: by the name of its file, `<clause>.<stack>.yaml`. The name may
+    /// say a library behind the stack (`python-fastapi-slowapi`); one without comes first.
     pub fn remedy_for(&self, clause: &ClauseId, language: &str, stack: &str) -> Option<&str> {
         let wanted = [format!("{language}-{stack}"), stack.to_owned(), language.to_owned()];
         let prefix = format!("{clause}/");
-        wanted.iter().find_map(|stack| {
+        let with_library = format!("{prefix}{language}-{stack}-");
+        let exact = wanted.iter().find_map(|stack| {
             let of_stack = |r: &&String| r.strip_prefix(&prefix).is_some_and(|s| !s.is_empty() && s == stack);
-            self.remedies.iter().find(of_stack).map(String::as_str)
-        })
+            self.remedies.iter().find(of_stack)
+        });
+        let further = || self.remedies.iter().find(|r| r.starts_with(&with_library));
+        exact.or_else(further).map(String::as_str)
     }
 }
