@@ -5,6 +5,9 @@
 
 mod desk;
 mod remediate;
+mod verify;
+
+pub use verify::Verifier;
 
 use ligase_domain::TaskKind;
 use ligase_inspect::Inspector;
@@ -41,6 +44,8 @@ pub struct AgentRunner {
     pub inspector: Arc<Inspector>,
     /// What it changes with.
     pub remedies: Arc<RemedySet>,
+    /// What it runs a repository's own tests with.
+    pub verifier: Verifier,
 }
 
 impl AgentRunner {

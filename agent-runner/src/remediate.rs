@@ -1,8 +1,10 @@
 //! One remediation task: lease, fetch, look, propose, gate, upload, settle.
 //!
-//! Everything happens on the pinned base and in memory; nothing of the repository is ever run here. A patch that the gate
-//! refuses is reported with its report and never as a patch: an abstention is better than a guess.
+//! Everything happens on the pinned base and in memory; only a service's own `verify` command is run, in a jail
+//! (`verify.rs`). A patch that the gate refuses is reported with its report and never as a patch: an abstention is better
+//! than a guess.
 
+use crate::verify::Verification;
 use crate::{AgentRunner, desk};
 use ligase_domain::{
     ClauseId, FailureReason, FindingId, GateReport, NoCache, Oid, Patch, Retry, ServiceId, SourceTree, Timestamp,
@@ -13,7 +15,7 @@ use ligase_proto::convert::{self, digest_bytes};
 use ligase_proto::v1;
 use ligase_queue::{Delivery, Heartbeat, MAX_DELIVER, Settle, backoff};
 use ligase_record::{encode_gate_report, encode_patch};
-use ligase_remedy::{Answer, GateInput, GateOptions, Proposal, gate, propose};
+use ligase_remedy::{Answer, GateInput, GateOptions, Proposal, gate_verified, propose};
 use ligase_vcs::{Pinned, pin};
 use std::sync::Arc;
 
@@ -133,25 +135,40 @@ fn make(
     let progress = Beat(heartbeat.clone());
     let known = runner.inspector.inspect(base.as_ref(), declared, &NoCache, now, &progress);
     let whole = offer(runner, &base, &known, asked, &asked.findings);
-    let mut gated = try_gate(runner, &base, declared, now, &known, &whole);
-    heartbeat.beat();
+    let service = known.service(&asked.service);
+    let beat = || heartbeat.beat();
+    let mut verification = Verification {
+        verifier: &runner.verifier,
+        base: Arc::clone(&base),
+        service: asked.service.clone(),
+        revision: asked.base,
+        command: service.and_then(|s| s.desired.dna.as_ref()).and_then(|d| d.verify.clone()),
+        probes: runner.inspector.probes(),
+        beat: &beat,
+        runs: 0,
+    };
+    let mut tried = |proposal: &Proposal| {
+        let tried = try_gate(runner, &base, declared, now, &known, proposal, &mut verification);
+        heartbeat.beat();
+        tried
+    };
+    let mut gated = tried(&whole);
     if gated.iter().all(|(_, _, report)| report.accepted()) || whole.patched().len() < 2 {
         return Made { proposal: whole, gated };
     }
     let mut sound = Vec::new();
     for finding in whole.patched() {
         let one = offer(runner, &base, &known, asked, &[finding]);
-        let tried = try_gate(runner, &base, declared, now, &known, &one);
-        heartbeat.beat();
-        if tried.iter().all(|(_, _, report)| report.accepted()) && !tried.is_empty() {
+        let one = tried(&one);
+        if one.iter().all(|(_, _, report)| report.accepted()) && !one.is_empty() {
             sound.push(finding);
         } else {
-            gated.extend(tried);
+            gated.extend(one);
         }
     }
     if !sound.is_empty() {
         let together = offer(runner, &base, &known, asked, &sound);
-        gated.extend(try_gate(runner, &base, declared, now, &known, &together));
+        gated.extend(tried(&together));
     }
     Made { proposal: whole, gated }
 }
@@ -173,6 +190,7 @@ fn try_gate(
     now: Timestamp,
     known: &Inspection,
     proposal: &Proposal,
+    verification: &mut Verification<'_>,
 ) -> Vec<(Patch, Vec<FindingId>, GateReport)> {
     let Some(patch) = &proposal.patch else { return Vec::new() };
     let findings = proposal.patched();
@@ -187,7 +205,7 @@ fn try_gate(
         cache: &NoCache,
         now,
     };
-    let report = gate(&input, &GateOptions::default());
+    let report = gate_verified(&input, &GateOptions::default(), &mut |patch| verification.verify(patch));
     vec![(patch.clone(), findings, report)]
 }
 

@@ -105,6 +105,7 @@ impl Embedded {
                 coordinator: channel("agent-runner", "agent-runner-1"),
                 inspector: parts.inspector,
                 remedies: parts.remedies,
+                verifier: ligase_agent_runner::Verifier::new(&ligase_sandbox::probe(), std::env::temp_dir()),
             };
             roles.push(runtime.spawn(ligase_agent_runner::run(runner, shutdown.clone())));
         }

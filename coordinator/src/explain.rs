@@ -160,7 +160,8 @@ fn changes(app: &App, id: &FindingId) -> Result<Vec<ExplainStep>, LedgerError> {
         let patch = app.ledger.patch(&fact.patch_object)?;
         let made = format!("{}\n{}", patch.remedies.join(", "), patch.diff);
         steps.push(ExplainStep { digest: fact.patch_object.to_string(), verified: true, ..step("Patch", made) });
-        let report = view::gate_lines(&app.ledger.gate_report(&fact.report_object)?);
+        let gated = app.ledger.gate_report(&fact.report_object)?;
+        let report = view::gate_lines(&gated);
         let lines: Vec<String> =
             report.iter().map(|g| format!("{}: {} {}", g.check, g.verdict, g.detail).trim_end().to_owned()).collect();
         steps.push(ExplainStep {
@@ -168,6 +169,10 @@ fn changes(app: &App, id: &FindingId) -> Result<Vec<ExplainStep>, LedgerError> {
             verified: true,
             ..step("Gate", lines.join("\n"))
         });
+        for run in &gated.runs {
+            let text = format!("{}, in {} ms; it printed sha256:{}", run.says(), run.millis, run.output);
+            steps.push(step("The repository's own tests", text));
+        }
         let c = &fact.changeset;
         let number = c.number.map_or_else(|| "not published".to_owned(), |n| format!("#{n}"));
         let text = format!("{number} on {}, {} ({changeset})", c.intent.branch(), c.state.name());

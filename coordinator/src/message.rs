@@ -1,7 +1,7 @@
 //! The words of a pull request: small and specific. What is required and why, where, what the patch does, how it was
 //! verified, how to say no. Everything that comes from a repository is quoted, so that it cannot format or command.
 
-use ligase_domain::{EffectClass, Finding, GateReport, GateVerdict, IntentKey, Patch};
+use ligase_domain::{EffectClass, Finding, GateCheck, GateReport, GateVerdict, IntentKey, Patch};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -130,10 +130,13 @@ fn checks(report: &GateReport) -> String {
     let mut out = String::new();
     for check in &report.checks {
         let said = match &check.verdict {
+            GateVerdict::Passed if check.check == GateCheck::Verify => "no worse".to_owned(),
             GateVerdict::Passed => "passed".to_owned(),
             GateVerdict::Refused(seen) => format!("refused: {}", quoted(seen)),
             GateVerdict::Unverified(reason) => format!("**unverified** ({})", quoted(reason)),
         };
+        let ran = if check.check == GateCheck::Verify { report.verified() } else { None };
+        let said = ran.map_or(said.clone(), |ran| format!("{said}: {}", quoted(&ran)));
         let _ = writeln!(out, "- {}: {said}", check.check.name());
     }
     out.push_str("- looked at again by another identity than the one that made it: agrees\n");

@@ -249,7 +249,10 @@ pub fn gate_lines(report: &GateReport) -> Vec<v1::GateLine> {
             GateVerdict::Refused(seen) => ("refused", seen.as_str()),
             GateVerdict::Unverified(reason) => ("unverified", reason.as_str()),
         };
-        v1::GateLine { check: c.check.name().to_owned(), verdict: verdict.to_owned(), detail: detail.to_owned() }
+        let ran = if c.check == ligase_domain::GateCheck::Verify { report.verified() } else { None };
+        let detail = [detail.to_owned(), ran.unwrap_or_default()].into_iter().filter(|d| !d.is_empty());
+        let detail = detail.collect::<Vec<_>>().join("; ");
+        v1::GateLine { check: c.check.name().to_owned(), verdict: verdict.to_owned(), detail }
     };
     report.checks.iter().map(line).collect()
 }

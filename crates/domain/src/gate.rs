@@ -120,13 +120,45 @@ pub struct CheckResult {
     pub verdict: GateVerdict,
 }
 
-/// What the gate said of one patch. Times stand in the attempt's provenance, not here.
+/// One run of the repository's own command in a jail: what is left of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct VerifyRun {
+    /// Whether the patch was applied; the base otherwise.
+    pub patched: bool,
+    /// How it ended: `exit 0`, or the limit that ended it.
+    pub ended: String,
+    /// The test runners whose words were recognised, by name, sorted.
+    pub runners: Vec<String>,
+    /// Tests that passed.
+    pub passed: u64,
+    /// Tests that failed.
+    pub failed: u64,
+    /// Tests that were skipped.
+    pub skipped: u64,
+    /// How long it took.
+    pub millis: u64,
+    /// The digest of everything that it printed.
+    pub output: Digest,
+}
+
+impl VerifyRun {
+    /// What was seen, in words that are the same for the same outcome: neither time nor digest.
+    pub fn says(&self) -> String {
+        let Self { ended, passed, failed, .. } = self;
+        let whose = if self.patched { "with the patch" } else { "base" };
+        format!("{whose}: {passed} passed, {failed} failed, {ended}")
+    }
+}
+
+/// What the gate said of one patch. Of time there is only how long the repository's own tests took.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GateReport {
     /// The patch's digest.
     pub patch: Digest,
     /// The checks that ran, in order; it ends at the first that refused.
     pub checks: Vec<CheckResult>,
+    /// The runs of the repository's own tests, in order; none where they did not run.
+    pub runs: Vec<VerifyRun>,
 }
 
 impl GateReport {
@@ -136,6 +168,16 @@ impl GateReport {
             GateVerdict::Refused(seen) => Some((c.check.refusal(), seen.as_str())),
             GateVerdict::Passed | GateVerdict::Unverified(_) => None,
         })
+    }
+
+    /// What `verify` saw, in words; none where nothing ran.
+    pub fn verified(&self) -> Option<String> {
+        let runners: std::collections::BTreeSet<&str> =
+            self.runs.iter().flat_map(|r| &r.runners).map(String::as_str).collect();
+        let runs: Vec<String> = self.runs.iter().map(VerifyRun::says).collect();
+        let named = runners.into_iter().collect::<Vec<_>>().join(", ");
+        let by = if named.is_empty() { String::new() } else { format!("{named}; ") };
+        (!runs.is_empty()).then(|| format!("{by}{}", runs.join("; ")))
     }
 
     /// Whether no check refused, and something was checked at all.

@@ -26,7 +26,7 @@ pub use changeset::{Changeset, ChangesetState, ClosedBy, Ownership};
 pub use digest::{Digest, DigestParseError, FieldHasher};
 pub use failure::{FailureReason, Retry};
 pub use finding::{ControlRef, Finding, Outcome, Severity, Subject, WaiverNote, WaiverState};
-pub use gate::{CheckResult, GateCheck, GateReport, GateVerdict};
+pub use gate::{CheckResult, GateCheck, GateReport, GateVerdict, VerifyRun};
 pub use id::{ClauseId, FindingId, IntentId, IntentKey, OrganisationId, RepositoryId, ServiceId};
 pub use observation::{Observation, Place, ProbeRef, Seen, Span};
 pub use oid::{Oid, OidParseError};

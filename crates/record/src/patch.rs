@@ -9,6 +9,7 @@ use crate::fields::{Fields, Object, count};
 use crate::stored::{Kept, Stored, decode, encode, fetched};
 use ligase_domain::{
     CheckResult, Digest, Effect, EffectClass, FileChange, GateCheck, GateReport, GateVerdict, Oid, Patch, RepoPath,
+    VerifyRun,
 };
 
 /// A patch as bytes: the blobs go into the store first, then the record that names them.
@@ -156,14 +157,16 @@ impl Stored for GateReport {
     const TYPE: &'static str = "ligase.gate-report";
 
     fn fields(&self) -> Result<Object, RecordError> {
-        Ok(Object::new().with("patch", self.patch.to_string()).with_each("checks", &self.checks, |result| {
+        let report = Object::new().with("patch", self.patch.to_string()).with_each("checks", &self.checks, |result| {
             let (verdict, seen) = match &result.verdict {
                 GateVerdict::Passed => ("passed", None),
                 GateVerdict::Refused(seen) => ("refused", Some(seen.as_str())),
                 GateVerdict::Unverified(reason) => ("unverified", Some(reason.as_str())),
             };
             Object::new().with("check", result.check.name()).with("verdict", verdict).with_some("seen", seen)
-        }))
+        });
+        // Left out where there are none, so that a report without runs has the bytes that it always had.
+        Ok(if self.runs.is_empty() { report } else { report.with_each("runs", &self.runs, run_value) })
     }
 
     fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
@@ -178,6 +181,32 @@ impl Stored for GateReport {
             };
             Ok(CheckResult { check, verdict })
         })?;
-        Ok(Self { patch: fields.digest("patch")?, checks })
+        let runs = fields.optional("runs", |fields, name| fields.each(name, run_of))?.unwrap_or_default();
+        Ok(Self { patch: fields.digest("patch")?, checks, runs })
     }
+}
+
+fn run_value(run: &VerifyRun) -> Object {
+    Object::new()
+        .with("patched", run.patched)
+        .with("ended", run.ended.as_str())
+        .with_each("runners", &run.runners, String::clone)
+        .with("passed", count(run.passed))
+        .with("failed", count(run.failed))
+        .with("skipped", count(run.skipped))
+        .with("millis", count(run.millis))
+        .with("output", run.output.to_string())
+}
+
+fn run_of(fields: &mut Fields) -> Result<VerifyRun, RecordError> {
+    Ok(VerifyRun {
+        patched: fields.bool("patched")?,
+        ended: fields.text("ended")?,
+        runners: fields.texts("runners")?,
+        passed: fields.int("passed")?,
+        failed: fields.int("failed")?,
+        skipped: fields.int("skipped")?,
+        millis: fields.int("millis")?,
+        output: fields.digest("output")?,
+    })
 }

@@ -4,7 +4,7 @@
 //! It trusts nothing that a patch says of itself: the base is looked at, base plus patch is looked at, and what is compared
 //! are findings by id under the base's declarations. The structural checks are `policy::patch`, so that the coordinator
 //! decides with the same words. Whoever made a patch does not judge it: this report is a filter, another lease's is the
-//! proof. `verify` needs a sandbox and is *unverified* here. Next: `hunks.rs`.
+//! proof. `verify` runs elsewhere and comes in as a function; without one it is *unverified*. Next: `hunks.rs`, `verify.rs`.
 
 use crate::diff::unified;
 use crate::format::RemedySet;
@@ -12,6 +12,7 @@ use crate::hunks;
 use crate::known::Known;
 use crate::propose::{budget_of, leftover};
 use crate::source::FILE_BYTES;
+use crate::verify::{Verified, Verify};
 use ligase_domain::{
     CheckResult, Entry, EntryKind, FileChange, Finding, FindingId, GateCheck, GateReport, GateVerdict, LookCache,
     Outcome, OverlayTree, Patch, RepoPath, SourceTree, Timestamp,
@@ -76,19 +77,31 @@ const MODULE_FILES: usize = 300;
 const MOST_FILES: u32 = 50;
 const MOST_LINES: u32 = 600;
 
-/// What the gate says of a patch.
+/// What the gate says of a patch whose repository's own tests nobody can run.
 pub fn gate(input: &GateInput<'_>, options: &GateOptions) -> GateReport {
+    gate_verified(input, options, &mut |_| Verified::not("not-run"))
+}
+
+/// What the gate says of a patch. `verify` is asked last, and only where nothing has refused.
+pub fn gate_verified(input: &GateInput<'_>, options: &GateOptions, verify: Verify<'_>) -> GateReport {
+    let mut runs = Vec::new();
     let mut gate = Gate::new(input, options);
     let mut checks = Vec::new();
     for check in GateCheck::ALL.into_iter().filter(|c| options.checks.contains(c)) {
-        let verdict = gate.run(check);
+        let verdict = if check == GateCheck::Verify {
+            let verified = verify(input.patch);
+            runs = verified.runs;
+            verified.verdict
+        } else {
+            gate.run(check)
+        };
         let refused = matches!(verdict, GateVerdict::Refused(_));
         checks.push(CheckResult { check, verdict });
         if refused {
             break;
         }
     }
-    GateReport { patch: input.patch.digest(), checks }
+    GateReport { patch: input.patch.digest(), checks, runs }
 }
 
 /// One changed file with both of its contents.
@@ -135,7 +148,7 @@ impl<'a> Gate<'a> {
             GateCheck::Idempotent => self.idempotent(),
             GateCheck::HunksNeeded => hunks::all_needed(self),
             GateCheck::WithinBudget => within_budget(&self.views(), &self.budget()),
-            GateCheck::Verify => GateVerdict::Unverified("no-sandbox-yet".to_owned()),
+            GateCheck::Verify => GateVerdict::Unverified("not-run".to_owned()),
         }
     }
 

@@ -21,11 +21,12 @@ mod source;
 #[cfg(test)]
 mod testing;
 mod verbs;
+pub mod verify;
 mod yaml;
 
 pub use diff::{changed_lines, unified};
 pub use edit::{TextEdit, apply};
 pub use format::{Budget, Remedy, RemedySet};
-pub use gate::{GateInput, GateOptions, gate};
+pub use gate::{GateInput, GateOptions, gate, gate_verified};
 pub use propose::{Answer, Proposal, lines_of, propose};
 pub use source::{LineEnd, Refusal, SourceText};

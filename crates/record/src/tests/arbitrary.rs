@@ -250,7 +250,19 @@ pub fn gate_report() -> impl Strategy<Value = GateReport> {
     ];
     let result = (prop::sample::select(GateCheck::ALL.to_vec()), verdict)
         .prop_map(|(check, verdict)| CheckResult { check, verdict });
-    (digest(), vec(result, 0..5)).prop_map(|(patch, checks)| GateReport { patch, checks })
+    let run = (any::<bool>(), text(), vec(text(), 0..3), vec(0..1_000_000u64, 4), digest()).prop_map(
+        |(patched, ended, runners, n, output)| VerifyRun {
+            patched,
+            ended,
+            runners,
+            passed: n[0],
+            failed: n[1],
+            skipped: n[2],
+            millis: n[3],
+            output,
+        },
+    );
+    (digest(), vec(result, 0..5), vec(run, 0..3)).prop_map(|(patch, checks, runs)| GateReport { patch, checks, runs })
 }
 
 pub fn event() -> impl Strategy<Value = Event> {

@@ -177,7 +177,25 @@ fn a_gate_report_has_this_form() {
             result(GateCheck::Fixed, GateVerdict::Refused("still unguarded".to_owned())),
             result(GateCheck::Verify, GateVerdict::Unverified("no-sandbox".to_owned())),
         ],
+        runs: vec![],
     };
+    insta::assert_snapshot!(text(encode_gate_report(&report).unwrap()));
+}
+
+#[test]
+fn a_gate_report_with_runs_has_this_form() {
+    let run = |patched| VerifyRun {
+        patched,
+        ended: "exit 0".to_owned(),
+        runners: vec!["unittest".to_owned()],
+        passed: 7,
+        failed: 0,
+        skipped: 1,
+        millis: 431,
+        output: Digest::of(b"Ran 8 tests"),
+    };
+    let checks = vec![CheckResult { check: GateCheck::Verify, verdict: GateVerdict::Passed }];
+    let report = GateReport { patch: patch().digest(), checks, runs: vec![run(false), run(true)] };
     insta::assert_snapshot!(text(encode_gate_report(&report).unwrap()));
 }
 
