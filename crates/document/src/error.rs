@@ -85,7 +85,7 @@ impl DocumentError {
         let known: Vec<&str> = known.into_iter().collect();
         self.nearest = nearest(name, known.iter().copied()).unwrap_or_default();
         if self.expected.is_empty() {
-            self.expected = listed(&known);
+            self.expected = listed(name, &known);
         }
         if self.remedy.is_empty() && !self.nearest.is_empty() {
             self.remedy = format!("write {:?}, if that is what is meant", self.nearest);
@@ -94,19 +94,21 @@ impl DocumentError {
     }
 }
 
-/// At most this many names are listed; a longer list helps nobody at a terminal.
-const LISTED: usize = 24;
+/// So many names are listed whole; a longer list helps nobody at a terminal.
+const LISTED: usize = 12;
+/// Of a longer one, so many that are nearest to what was written.
+const NEAREST: usize = 5;
 
-fn listed(known: &[&str]) -> String {
-    if known.is_empty() {
-        return "nothing here".to_owned();
+fn listed(name: &str, known: &[&str]) -> String {
+    match known.len() {
+        0 => "nothing here".to_owned(),
+        n if n <= LISTED => format!("one of {}", known.join(", ")),
+        _ => {
+            let mut near: Vec<&str> = known.to_vec();
+            near.sort_by_key(|k| (strsim::damerau_levenshtein(name, k), *k));
+            format!("one of {} and others", near[..NEAREST].join(", "))
+        }
     }
-    let more = known.len().saturating_sub(LISTED);
-    let mut text = format!("one of {}", known[..known.len() - more].join(", "));
-    if more > 0 {
-        text.push_str(&format!(" and {more} more"));
-    }
-    text
 }
 
 impl fmt::Display for Refusal {

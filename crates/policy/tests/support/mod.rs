@@ -17,8 +17,17 @@ pub fn catalog() -> Catalog {
     Catalog::load(&ligase_catalog::shipped()).unwrap_or_else(|e| panic!("{}", words(&e)))
 }
 
+/// The errors as a person sees them, without what grows with the catalog: the list of all names that there are, and the links
+/// of the frameworks that ship.
 pub fn words(errors: &[ligase_document::DocumentError]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    let own = errors.iter().filter(|e| !e.file.starts_with("frameworks/") || e.file.ends_with("/own.yaml"));
+    let line = |e: &ligase_document::DocumentError| {
+        let text = e.to_string();
+        let Some((before, rest)) = text.split_once("expected one of ") else { return text };
+        let end = rest.find([';', '(']).unwrap_or(rest.len());
+        format!("{before}expected one of …{}{}", if rest[end..].starts_with('(') { " " } else { "" }, &rest[end..])
+    };
+    own.map(line).collect::<Vec<_>>().join("\n")
 }
 
 pub fn dna(catalog: &Catalog, spec: &str) -> Dna {
