@@ -2,7 +2,12 @@
 //! model (`model.rs`, `lower/`) and read by everything that looks for something in it; what a library calls things is data
 //! of the catalog. Python has readers of its own (`python/`). Next: `model.rs`, `lower/mod.rs`, `link/mod.rs`.
 
+mod fields;
+pub(crate) mod flow;
+mod flow_calls;
+pub(crate) mod index;
 mod link;
+mod logs;
 pub(crate) mod lower;
 pub(crate) mod model;
 mod names;
@@ -17,7 +22,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The dialects that are lowered.
-const DIALECTS: &[&str] = &["typescript", "javascript"];
+const DIALECTS: &[&str] = &["typescript", "javascript", "java", "go"];
+
+/// The language of a dialect as the catalog's vocabulary names it: JavaScript's libraries are TypeScript's.
+pub(crate) fn language_of(dialect: &str) -> &str {
+    if dialect == "javascript" { "typescript" } else { dialect }
+}
 
 /// What shapes how files of these languages are seen.
 pub(crate) struct CodePack {
@@ -52,6 +62,9 @@ impl Pack for CodePack {
         lower::lower(&class.dialect, text, &mut |module| {
             let reading = Reading { text, class, module, vocabulary: &self.vocabulary };
             names::emit(&reading, &mut emit);
+            let index = index::Index::new(text, module);
+            fields::emit(&reading, &index, &mut emit);
+            logs::emit(&reading, &index, &mut emit);
             unreadable(&reading, &mut emit);
         })?;
         Ok(emit.out)

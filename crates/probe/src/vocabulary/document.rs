@@ -112,12 +112,51 @@ pub(crate) struct LogSinksSpec {
     pub(crate) opaque: Opaque,
     pub(crate) producers: Vec<String>,
     pub(crate) exceptions: Vec<String>,
+    /// Of the languages that share a model, by `typescript`, `java`, `go`.
+    pub(crate) languages: BTreeMap<String, LanguageSinks>,
+}
+
+/// What writes to a log in one language.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct LanguageSinks {
+    /// Calls, imports and types that are a logger, by library.
+    pub(crate) loggers: Vec<LoggerStack>,
+    /// Last names of receivers that are a logger wherever they come from.
+    pub(crate) names: Vec<String>,
+    /// What a nameless logger is said to be of.
+    pub(crate) unknown: String,
+    pub(crate) levels: BTreeMap<String, String>,
+    /// Methods that hand the logger on; what they take is written with every later message.
+    pub(crate) chain_methods: Vec<String>,
+    pub(crate) functions: Vec<SinkFunctions>,
+    pub(crate) methods: Vec<SinkMethods>,
+    /// Functions that name a value and hand it on: `zap.String("email", email)`.
+    pub(crate) fields: Vec<String>,
+}
+
+impl LanguageSinks {
+    fn merge(&mut self, other: Self) {
+        self.loggers.extend(other.loggers);
+        self.names.extend(other.names);
+        self.levels.extend(other.levels);
+        self.chain_methods.extend(other.chain_methods);
+        self.functions.extend(other.functions);
+        self.methods.extend(other.methods);
+        self.fields.extend(other.fields);
+        if !other.unknown.is_empty() {
+            self.unknown = other.unknown;
+        }
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LoggerStack {
     pub(crate) stack: String,
+    /// `logger` where it is not said.
+    #[serde(default)]
+    pub(crate) sink: Option<String>,
     pub(crate) symbols: Vec<String>,
 }
 
@@ -128,6 +167,9 @@ pub(crate) struct SinkFunctions {
     pub(crate) stack: String,
     pub(crate) level: Option<String>,
     pub(crate) symbols: Vec<String>,
+    /// Only where the first argument is one of these, which is then no value: `fmt.Fprintf(os.Stderr, …)`.
+    #[serde(default)]
+    pub(crate) first: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -311,6 +353,9 @@ impl LogSinksSpec {
         self.opaque.methods.extend(other.opaque.methods);
         self.producers.extend(other.producers);
         self.exceptions.extend(other.exceptions);
+        for (language, sinks) in other.languages {
+            self.languages.entry(language).or_default().merge(sinks);
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Linking code of the shared model: file-level facts of one revision in, observations out. Pure: it reads nothing but the
 //! facts and the vocabulary. Next: `world.rs` (names across files).
 
+mod logs;
+mod objects;
 mod world;
 
 use crate::emit::{Attributes, Facts};
@@ -46,14 +48,10 @@ impl Out<'_, '_> {
 pub(super) fn link(vocabulary: &Vocabulary, looked: &[&LookedFile]) -> Vec<Observation> {
     let world = World::new(looked);
     let mut out = Out { world: &world, observations: Vec::new() };
+    logs::emit(vocabulary, &world, &mut out);
     stacks(vocabulary, &world, &mut out);
     as_seen(vocabulary, &world, &mut out);
     out.observations
-}
-
-/// The language of a dialect as the catalog names it: JavaScript's libraries are TypeScript's.
-fn language_of(dialect: &str) -> &str {
-    if dialect == "javascript" { "typescript" } else { dialect }
 }
 
 /// Which stacks a folder uses: one observation for each stack, folder and class, at the first file that imports it.
@@ -69,7 +67,7 @@ fn stacks(vocabulary: &Vocabulary, world: &World<'_>, out: &mut Out<'_, '_>) {
                 let used = |i: &String| {
                     module == i || module.strip_prefix(i.as_str()).is_some_and(|rest| rest.starts_with(['/', '.']))
                 };
-                let language = language_of(dialect);
+                let language = crate::code::language_of(dialect);
                 for stack in vocabulary.stacks.iter().filter(|s| s.language == language && s.imports.iter().any(used)) {
                     if told.insert((&stack.name, folder.to_owned(), class.clone())) {
                         let attributes = Attributes::default()
