@@ -116,7 +116,7 @@ fn a_probe_that_cannot_be_right_is_refused_when_it_is_loaded() {
         (spec("unmodelled", "  rules: { kind: call }\n"), "E-PROBE"),
         (LIMIT.replace("ast-grep\n", "astgrep\n"), "E-PROBE-ENGINE ast-grep"),
         (LIMIT.replace("python\n", "pyton\n"), "E-PROBE-LANGUAGE python"),
-        (LIMIT.replace("own/limit", "python/django-urls"), "E-PROBE-TWICE"),
+        (LIMIT.replace("own/limit", "python/lambda-handler"), "E-PROBE-TWICE"),
     ];
     for (yaml, want) in cases {
         let refused = with_probe(&yaml).err().unwrap_or_default();

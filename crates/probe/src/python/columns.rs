@@ -45,7 +45,7 @@ pub(super) fn is_reference<'t>(index: &Index<'t>, right: Option<Node<'t>>, const
     let arguments = index.source.arguments(call);
     REFERENCES.contains(&constructor)
         || arguments.get("foreign_key").is_some()
-        || arguments.positional.iter().any(|n| refers(n))
+        || arguments.positional.iter().any(refers)
 }
 
 /// The node that names a column's type.

@@ -85,6 +85,11 @@ fn class(index: &Index<'_>, definition: &Definition<'_>, members: &[&Binding<'_>
         .some("table", table)
         .some("own_text", own_text)
         .some("aliases", texts(needs.aliases))
+        .some("settings", super::flask::settings(index, members))
+        .some(
+            "wrappers",
+            definition.decorators.iter().filter_map(|d| super::functions::decorator(index, *d)).collect::<Vec<_>>(),
+        )
         .some("deps", needs.dependencies);
     out.fact("py-class", definition.node, attributes, &[("definition", definition.whole)]);
 }

@@ -36,7 +36,15 @@ struct Body {
 /// Emits every function.
 pub(crate) fn emit(index: &Index<'_>, vocabulary: &Vocabulary, out: &mut Emit<'_>) {
     let mut bodies: HashMap<usize, Body> = HashMap::new();
-    let reading = Reading { index, vocabulary };
+    let known = &vocabulary.guards.credential_globals;
+    let globals = index.origins.iter().flat_map(|(local, origin)| {
+        let inside = known.iter().filter_map(move |k| {
+            let rest = k.strip_prefix(origin.as_str())?;
+            (rest.is_empty() || rest.starts_with('.')).then(|| format!("{local}{rest}"))
+        });
+        inside.collect::<Vec<_>>()
+    });
+    let reading = Reading { index, vocabulary, globals: globals.collect() };
     for raise in &index.raises {
         if let Some(function) = index.function_of(raise.scope) {
             let refusal = raise.node.named_child(0).and_then(|n| reading.refusal(n, raise.scope));
@@ -66,6 +74,8 @@ pub(crate) fn emit(index: &Index<'_>, vocabulary: &Vocabulary, out: &mut Emit<'_
 struct Reading<'a, 't> {
     index: &'a Index<'t>,
     vocabulary: &'a Vocabulary,
+    /// Names of this file that say who is asking: `session`, `current_user`.
+    globals: Vec<String>,
 }
 
 impl<'t> Reading<'_, 't> {
@@ -106,14 +116,17 @@ impl<'t> Reading<'_, 't> {
         let arguments = self.index.source.arguments(call);
         let values =
             arguments.named.iter().filter(|(n, _)| matches!(*n, "status_code" | "code" | "status")).map(|(_, v)| *v);
-        values.chain(arguments.positional.iter().take(2).copied()).find_map(|node| {
-            let text = match node.kind() {
-                "integer" => self.index.source.of(node).to_owned(),
-                "identifier" | "attribute" => last(&self.index.source.dotted(node)?).to_owned(),
-                _ => return None,
-            };
-            self.vocabulary.guards.refusals.get(&text).cloned()
-        })
+        values.chain(arguments.positional.iter().take(2).copied()).find_map(|node| self.refused_by(node))
+    }
+
+    /// What a status code refuses.
+    fn refused_by(&self, node: Node<'t>) -> Option<String> {
+        let text = match node.kind() {
+            "integer" => self.index.source.of(node).to_owned(),
+            "identifier" | "attribute" => last(&self.index.source.dotted(node)?).to_owned(),
+            _ => return None,
+        };
+        self.vocabulary.guards.refusals.get(&text).cloned()
     }
 
     fn is_credential_name(&self, name: &str) -> bool {
@@ -136,8 +149,9 @@ impl<'t> Reading<'_, 't> {
         let Some(dotted) = call.node.child_by_field_name("function").and_then(|f| index.source.dotted(f)) else {
             return;
         };
-        if last(&dotted).ends_with("Response") {
-            body.refuses.extend(self.status(call.node));
+        let optional = self.refusing_call(call, &dotted, body);
+        if optional {
+            return;
         }
         let names = |n: &Node<'t>| index.source.dotted(*n).unwrap_or_default();
         let arguments = index.source.arguments(call.node);
@@ -156,6 +170,47 @@ impl<'t> Reading<'_, 't> {
         }
     }
 
+    /// How a permission answers: "safe" where it asks for the method, "always" where it answers nothing but yes.
+    fn permits(&self, definition: &Definition<'t>) -> &'static str {
+        if definition.name != "has_permission" {
+            return "";
+        }
+        let text = definition.node.child_by_field_name("body").map(|b| self.index.source.of(b)).unwrap_or_default();
+        let answers = text.matches("return").count();
+        if text.contains("SAFE_METHODS") {
+            "safe"
+        } else if answers == 1 && text.trim_end().ends_with("return True") {
+            "always"
+        } else {
+            ""
+        }
+    }
+
+    /// What a call refuses by itself: `abort(401)`, `redirect(url_for("login"))`, `HttpResponseForbidden()`. Whether it is a
+    /// check that lets everybody pass.
+    fn refusing_call(&self, call: &Placed<'t>, dotted: &str, body: &mut Body) -> bool {
+        let index = self.index;
+        let name = last(dotted);
+        if name.ends_with("Response") || name == "abort" || name == "make_response" {
+            body.refuses.extend(self.status(call.node));
+        } else if name.starts_with("HttpResponse") {
+            body.refuses.extend(self.named_refusal(dotted));
+        }
+        let text = || call.node.child_by_field_name("arguments").map(|a| index.source.short(a)).unwrap_or_default();
+        let to_login = || {
+            let words = crate::vocabulary::words(&text());
+            words.iter().any(|w| matches!(w.as_str(), "login" | "signin" | "authenticate" | "oauth"))
+                || words.windows(2).any(|w| (w[0] == "sign" || w[0] == "log") && w[1] == "in")
+        };
+        let sends_to_login = name == "redirect_to_login"
+            || name == "unauthorized" && dotted.contains("login_manager")
+            || matches!(name, "redirect" | "HttpResponseRedirect" | "RedirectResponse") && to_login();
+        if sends_to_login {
+            body.refuses.insert("authentication".to_owned());
+        }
+        name == "verify_jwt_in_request" && text().contains("optional=True")
+    }
+
     fn attribute(&self, node: Node<'t>, function: usize, body: &mut Body) {
         let Some(object) =
             node.child_by_field_name("object").filter(|o| matches!(o.kind(), "identifier" | "attribute"))
@@ -171,7 +226,17 @@ impl<'t> Reading<'_, 't> {
         if self.vocabulary.guards.credential_attributes.iter().any(|a| a == name) {
             body.credential = true;
         }
-        if name == "path" || (name == "url" && holder == first) {
+        let place = matches!(name, "path" | "full_path" | "path_info" | "endpoint" | "blueprint" | "url_rule");
+        // What is only told (to a log, to a template) decides nothing.
+        let told = |n: Node<'t>| matches!(n.kind(), "pair" | "dictionary" | "keyword_argument" | "interpolation");
+        let mut around = Some(node);
+        for _ in 0..5 {
+            around = around.and_then(|n| n.parent());
+            if around.is_some_and(told) {
+                return;
+            }
+        }
+        if place || (name == "url" && holder == first) {
             body.path_dependent = true;
         }
     }
@@ -183,6 +248,11 @@ impl<'t> Reading<'_, 't> {
             Some(node) if node.kind() != "none" => {
                 if let Some(name) = index.source.dotted(node).filter(|_| body.returned.len() < 6) {
                     body.returned.push(name);
+                }
+                if matches!(node.kind(), "expression_list" | "tuple") {
+                    // `return {"error": "…"}, 401`
+                    let refused = super::syntax::named(node).into_iter().skip(1).find_map(|n| self.refused_by(n));
+                    body.refuses.extend(refused);
                 }
                 if node.kind() == "conditional_expression" {
                     body.returns_none |= named_kind(node, "none");
@@ -236,6 +306,10 @@ impl<'t> Reading<'_, 't> {
                 body.credential = true;
             }
         }
+        if !body.credential && !self.globals.is_empty() {
+            let text = definition.node.child_by_field_name("body").map(|b| index.source.of(b)).unwrap_or_default();
+            body.credential = self.globals.iter().any(|g| mentions(text, g));
+        }
         let returns =
             definition.node.child_by_field_name("return_type").map(|t| index.source.short(t)).unwrap_or_default();
         let optional_return = returns.contains("None") && returns != "None" || returns.starts_with("Optional");
@@ -256,7 +330,8 @@ impl<'t> Reading<'_, 't> {
             .some("marked", marked_any)
             .some("flags", texts(flags))
             .some("returns", returns)
-            .some("decorators", decorators);
+            .some("decorators", decorators)
+            .some("permits", self.permits(definition));
         let attributes = match body.chosen {
             Some(chosen) => attributes.with("chosen", chosen),
             None => attributes,
@@ -266,11 +341,42 @@ impl<'t> Reading<'_, 't> {
     }
 }
 
-fn decorator<'t>(index: &Index<'t>, node: Node<'t>) -> Option<Value> {
+pub(super) fn decorator<'t>(index: &Index<'t>, node: Node<'t>) -> Option<Value> {
     let inner = node.named_child(0)?;
     let symbol = index.source.dotted(inner)?;
     let kept = if inner.kind() == "call" { options(index, &inner) } else { Vec::new() };
-    Some(Attributes::default().with("symbol", symbol).some("options", texts(kept)).value())
+    // What a decorator is handed: `method_decorator(login_required, name="dispatch")`, `permission_classes([IsAdmin])`.
+    let arguments = if inner.kind() == "call" { index.source.arguments(inner) } else { Default::default() };
+    let first = arguments.positional.first().map(|n| super::flask::items(index, *n)).unwrap_or_default();
+    let name = arguments.get("name").and_then(|n| index.source.string(n)).unwrap_or_default();
+    let settings = arguments
+        .named
+        .iter()
+        .filter(|(n, _)| n.ends_with("_classes") || matches!(*n, "methods" | "url_path" | "detail"));
+    let settings: Vec<Value> = settings
+        .map(|(n, v)| {
+            let (items, opaque) = super::flask::items(index, *v);
+            Attributes::default().with("name", *n).some("items", items).some("opaque", opaque).value()
+        })
+        .collect();
+    Some(
+        Attributes::default()
+            .with("symbol", symbol)
+            .some("options", texts(kept))
+            .some("args", first.0)
+            .some("args_opaque", first.1)
+            .some("name", name)
+            .some("settings", settings)
+            .value(),
+    )
+}
+
+/// Whether a text names something: `session`, `g.user`, as a whole word.
+fn mentions(text: &str, name: &str) -> bool {
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        !text[..at].ends_with(|c: char| word(c) || c == '.') && !text[at + name.len()..].starts_with(word)
+    })
 }
 
 /// A choice between two names by a flag.

@@ -3,9 +3,11 @@
 //! Next: `index.rs`, `routes.rs`, `functions.rs`, `logs.rs`, then `link/mod.rs`.
 
 mod columns;
+mod django;
 pub(crate) mod emit;
 mod expressions;
 mod fields;
+mod flask;
 mod flow;
 mod flow_calls;
 mod functions;
@@ -87,6 +89,7 @@ impl PythonPack {
             fields::emit(&index, &self.vocabulary, &mut out);
             functions::emit(&index, &self.vocabulary, &mut out);
             routes::emit(&index, &mut out);
+            django::emit(&index, &mut out);
             unreadable(&index, &mut out);
             if out.out.len() <= MAX_FILE_OBSERVATIONS {
                 logs::emit(&index, &self.vocabulary, class.origin, &mut out);

@@ -27,6 +27,20 @@ const VERBS: &[(&str, &str)] = &[
 /// Calls that declare a route without a decorator: name, and whether it is a web socket.
 const ADDERS: &[(&str, bool)] =
     &[("add_api_route", false), ("add_route", false), ("add_api_websocket_route", true), ("add_websocket_route", true)];
+/// Methods by which routers, blueprints and what runs before them are put together.
+const INCLUDES: &[&str] = &[
+    "include_router",
+    "mount",
+    "add_middleware",
+    "middleware",
+    "register_blueprint",
+    "add_url_rule",
+    "before_request",
+    "before_app_request",
+    "add_resource",
+    "add_namespace",
+    "register",
+];
 /// Of these Starlette's own routes are made, which FastAPI's dependencies do not reach.
 const PLAIN: &[&str] = &["route", "add_route", "websocket_route", "add_websocket_route"];
 /// Names that applications and routers have by custom; a call that is handed one of them is noted.
@@ -38,8 +52,11 @@ const MAX_ELEMENTS: usize = 40;
 pub(crate) fn emit(index: &Index<'_>, out: &mut Emit<'_>) {
     let mut routers = receivers(index);
     routers.extend(CUSTOMARY.iter().map(|n| (*n).to_owned()));
-    for definition in index.definitions.iter().filter(|d| !d.is_class) {
-        decorated(index, definition, out);
+    for definition in index.definitions.iter().filter(|d| !d.decorators.is_empty()) {
+        super::flask::decorated(index, definition, out);
+        if !definition.is_class {
+            decorated(index, definition, out);
+        }
     }
     for call in &index.calls {
         called(index, call.node, call.scope, &routers, out);
@@ -57,7 +74,7 @@ fn receivers(index: &Index<'_>) -> BTreeSet<String> {
         let Some(function) = call.child_by_field_name("function") else { continue };
         let Some((receiver, method)) = method_of(index, function) else { continue };
         let routes = VERBS.iter().any(|v| v.0 == method) || ADDERS.iter().any(|a| a.0 == method);
-        if routes || matches!(method, "include_router" | "mount" | "add_middleware" | "middleware") {
+        if routes || INCLUDES.contains(&method) {
             out.insert(receiver);
             let arguments = index.source.arguments(call);
             // What a prefix is read from has to be known too: `settings = get_settings()`.
@@ -70,7 +87,7 @@ fn receivers(index: &Index<'_>) -> BTreeSet<String> {
 }
 
 /// `(a.b, method)` of `a.b.method`.
-fn method_of<'t>(index: &Index<'t>, function: Node<'t>) -> Option<(String, &'t str)> {
+pub(super) fn method_of<'t>(index: &Index<'t>, function: Node<'t>) -> Option<(String, &'t str)> {
     if function.kind() != "attribute" {
         return None;
     }
@@ -104,18 +121,14 @@ fn decorated<'t>(index: &Index<'t>, definition: &Definition<'t>, out: &mut Emit<
             .some("wrappers", wrappers)
             .some("class", index.class_of(definition.parent).map_or("", |c| index.definitions[c].qualified.as_str()));
         let attributes = declared(index, call, verb, PLAIN.contains(&method), attributes);
-        out.seen(
-            "py-route",
-            "python/fastapi",
-            definition.whole,
-            attributes,
-            &[("route", *decorator), ("handler", definition.node)],
-        );
+        let mut anchors = vec![("route", *decorator), ("handler", definition.node)];
+        anchors.extend(super::flask::last_route(index, definition).map(|d| ("last_route", d)));
+        out.seen("py-route", "python/fastapi", definition.whole, attributes, &anchors);
     }
 }
 
 /// A decorator between the route and the handler.
-fn wrapper<'t>(index: &Index<'t>, decorator: Node<'t>) -> Option<Value> {
+pub(super) fn wrapper<'t>(index: &Index<'t>, decorator: Node<'t>) -> Option<Value> {
     let node = decorator.named_child(0)?;
     let symbol = index.source.dotted(node).unwrap_or_else(|| "?".to_owned());
     let is_route = VERBS.iter().any(|v| v.0 == last(&symbol)) && symbol.contains('.') && node.kind() == "call";
@@ -128,11 +141,7 @@ fn declared<'t>(index: &Index<'t>, call: Node<'t>, verb: &str, plain: bool, attr
     let arguments = index.source.arguments(call);
     let path = arguments.get_or_at("path", 0).map(|n| parts(index, n)).unwrap_or_default();
     let methods = match (verb, arguments.get("methods")) {
-        ("", Some(list)) => named(list)
-            .into_iter()
-            .map(|n| index.source.string(n).unwrap_or_else(|| "ANY".to_owned()).to_uppercase())
-            .take(9)
-            .collect(),
+        ("", Some(list)) => super::flask::method_names(index, list),
         ("", None) => vec!["GET".to_owned()],
         (verb, _) => vec![verb.to_owned()],
     };
@@ -159,6 +168,9 @@ fn called<'t>(index: &Index<'t>, call: Node<'t>, scope: Option<usize>, routers: 
             let attributes =
                 declared(index, call, if *socket { "WEBSOCKET" } else { "" }, PLAIN.contains(name), base());
             out.seen("py-route", "python/fastapi", call, attributes.with("handler_symbol", symbol), &[("route", call)]);
+            return;
+        }
+        if super::flask::called(index, call, method, &receiver, scope, out) {
             return;
         }
         match method {
@@ -268,7 +280,7 @@ fn included<'t>(
 }
 
 /// What is included: one name, or the names that a loop runs over, or the name of a list of them.
-fn children<'t>(index: &Index<'t>, child: Node<'t>, scope: Option<usize>) -> (Vec<String>, String) {
+pub(super) fn children<'t>(index: &Index<'t>, child: Node<'t>, scope: Option<usize>) -> (Vec<String>, String) {
     let Some(dotted) = index.source.dotted(child) else { return Default::default() };
     let (first, rest) = dotted.split_once('.').map_or((dotted.as_str(), ""), |(f, r)| (f, r));
     let looped = index
@@ -312,25 +324,12 @@ fn value<'t>(index: &Index<'t>, right: Node<'t>, base: Attributes, module_level:
                 return Some(base.with("deps", vec![found]));
             }
             let callee = index.source.dotted(right.child_by_field_name("function")?)?;
-            let arguments = index.source.arguments(right);
-            let (deps, names, opaque) = dependency_list(index, arguments.get("dependencies"));
-            let middleware = arguments.get("middleware").map(|m| middleware_list(index, m)).unwrap_or_default();
             let base = if last(&callee) == "getenv" || callee.ends_with("environ.get") {
                 base.with("text", parts(index, right))
             } else {
                 base
             };
-            Some(
-                base.with("callee", callee)
-                    .some("prefix", arguments.get("prefix").map(|p| parts(index, p)).unwrap_or_default())
-                    .some("deps", deps)
-                    .some("dep_lists", texts(names))
-                    .some("deps_opaque", opaque)
-                    .some("options", texts(options(index, &right)))
-                    .some("splat", arguments.splats.iter().any(|(is_map, _)| *is_map))
-                    .some("routes", arguments.get("routes").is_some())
-                    .some("middleware", texts(middleware)),
-            )
+            Some(made(index, right, base.with("callee", callee)))
         }
         "string" | "concatenated_string" => {
             let text = index.source.string(right);
@@ -363,6 +362,29 @@ fn value<'t>(index: &Index<'t>, right: Node<'t>, base: Attributes, module_level:
         }
         _ => None,
     }
+}
+
+/// What the call that makes a router, an application or a blueprint says.
+fn made<'t>(index: &Index<'t>, call: Node<'t>, base: Attributes) -> Attributes {
+    let arguments = index.source.arguments(call);
+    let (deps, names, opaque) = dependency_list(index, arguments.get("dependencies"));
+    let middleware = arguments.get("middleware").map(|m| middleware_list(index, m)).unwrap_or_default();
+    let callee = call.child_by_field_name("function").and_then(|f| index.source.dotted(f)).unwrap_or_default();
+    let plain = |n: &Node<'t>| matches!(n.kind(), "identifier" | "attribute");
+    let over = arguments.get_or_at("app", 0).filter(|n| last(&callee).contains("Api") && plain(n));
+    let (guards, guards_opaque) =
+        arguments.get("decorators").map(|d| super::flask::items(index, d)).unwrap_or_default();
+    base.some("prefix", super::flask::prefix_of(index, &callee, call))
+        .some("over", over.and_then(|n| index.source.dotted(n)).unwrap_or_default())
+        .some("guards", guards)
+        .some("guards_opaque", guards_opaque)
+        .some("deps", deps)
+        .some("dep_lists", texts(names))
+        .some("deps_opaque", opaque)
+        .some("options", texts(options(index, &call)))
+        .some("splat", arguments.splats.iter().any(|(is_map, _)| *is_map))
+        .some("routes", arguments.get("routes").is_some())
+        .some("middleware", texts(middleware))
 }
 
 /// `[Middleware(X, …), …]`.

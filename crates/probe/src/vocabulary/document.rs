@@ -221,10 +221,13 @@ pub(crate) struct PassThrough {
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub(crate) struct GuardsSpec {
     pub(crate) schemes: Vec<String>,
+    pub(crate) other_modules: Vec<String>,
+    pub(crate) read_open: Vec<String>,
     pub(crate) known: Vec<Known>,
     pub(crate) verifiers: Vec<String>,
     pub(crate) credential_parameters: Vec<String>,
     pub(crate) credential_attributes: Vec<String>,
+    pub(crate) credential_globals: Vec<String>,
     pub(crate) optional_when: Vec<OptionalWhen>,
     pub(crate) refusals: BTreeMap<String, String>,
     pub(crate) exceptions: BTreeMap<String, Vec<String>>,
@@ -317,7 +320,7 @@ macro_rules! merge_lists {
     };
 }
 
-merge_lists!(GuardsSpec: schemes, known, verifiers, credential_parameters, credential_attributes, optional_when, refusals, exceptions);
+merge_lists!(GuardsSpec: schemes, other_modules, read_open, known, verifiers, credential_parameters, credential_attributes, credential_globals, optional_when, refusals, exceptions);
 
 merge_lists!(EncryptionSpec: encrypts, hashes, binary_types, no_text_types, plain_modules, hashing_types, name_encrypts, name_hashes, undoes, plain_types, on_the_way_in);
 

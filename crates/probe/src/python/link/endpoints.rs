@@ -3,6 +3,7 @@
 use super::Out;
 use super::guards::{Guards, Kind, Verdict};
 use super::routers::{Hung, Router, Routers, Way, push};
+use super::views::{self, View};
 use super::world::{Facts, MODULE, Target, World};
 use crate::python::emit::Attributes;
 use crate::python::syntax::last;
@@ -22,19 +23,22 @@ pub(super) fn emit(world: &World<'_, '_>, out: &mut Out<'_, '_, '_>) {
     let mut handlers: BTreeSet<(usize, String)> = BTreeSet::new();
     let mut emitted = 0;
     for (file, facts) in world.files.iter().enumerate() {
-        for route in facts.seen("py-route") {
+        let class_routes = facts.seen("py-class-route");
+        for route in facts.seen("py-route").chain(class_routes) {
             let scope = route.str("scope");
             match routers.router(file, scope, route.str("router"), 4) {
                 Router::Own(keys) => {
                     for key in keys {
-                        let reading = Reading { world, guards: &guards, routers: &routers, file, route };
-                        handlers.extend(reading.handler());
                         let ways = routers.ways(&key);
                         if emitted + ways.len() > MAX_ENDPOINTS {
                             unmodelled(world, file, route, "more endpoints than are told", out);
                             continue;
                         }
-                        emitted += reading.endpoints(&key, ways, &mut used, out);
+                        for view in views_of(world, &guards, file, route, out) {
+                            let reading = Reading { world, guards: &guards, routers: &routers, file, route, view };
+                            handlers.extend(reading.handler());
+                            emitted += reading.endpoints(&key, &ways, &mut used, out);
+                        }
                     }
                 }
                 Router::Foreign(stack) => unmodelled(world, file, route, &stack, out),
@@ -48,6 +52,26 @@ pub(super) fn emit(world: &World<'_, '_>, out: &mut Out<'_, '_, '_>) {
     }
     outside(world, &routers, out);
     candidates(world, &guards, &used, &handlers, out);
+}
+
+/// A route of a function is read as it is; one of a class, once for each method that answers.
+fn views_of<'f>(
+    world: &World<'_, 'f>,
+    guards: &Guards<'_, '_, 'f>,
+    file: usize,
+    route: &'f Seen,
+    out: &mut Out<'_, '_, '_>,
+) -> Vec<Option<View<'f>>> {
+    if route.kind != "py-class-route" {
+        return vec![None];
+    }
+    match views::flask(world, guards, file, route) {
+        Ok(views) => views.into_iter().map(Some).collect(),
+        Err(looks_like) => {
+            unmodelled(world, file, route, &looks_like, out);
+            Vec::new()
+        }
+    }
 }
 
 fn starts_with_slash(world: &World<'_, '_>, file: usize, route: &Seen) -> bool {
@@ -107,11 +131,16 @@ struct Reading<'r, 'w, 'v, 'f> {
     routers: &'r Routers<'w, 'v, 'f>,
     file: usize,
     route: &'f Seen,
+    /// The method of the class that the route names.
+    view: Option<View<'f>>,
 }
 
 impl<'f> Reading<'_, '_, '_, 'f> {
     /// The function that answers.
     fn handler(&self) -> Option<(usize, String)> {
+        if let Some(view) = &self.view {
+            return Some((view.file, view.function.clone()));
+        }
         let own = self.route.str("handler");
         if !own.is_empty() {
             return Some((self.file, own.to_owned()));
@@ -129,7 +158,11 @@ impl<'f> Reading<'_, '_, '_, 'f> {
     /// Guards of the route itself: its decorator, what its handler's parameters depend on, decorators between.
     fn own(&self) -> (Vec<Hung>, BTreeSet<usize>, &'static str) {
         let (mut guards, mut files, mut reason) = (Vec::new(), BTreeSet::new(), "");
-        let plain = self.route.flag("plain");
+        let plain = self.route.flag("plain") || self.view.is_some();
+        if let Some(view) = &self.view {
+            guards.extend(view.hung.iter().cloned());
+            files.extend(&view.files);
+        }
         let mut take = |verdict: Verdict, from| {
             files.extend(&verdict.files);
             push(&mut guards, verdict, from, false);
@@ -155,7 +188,8 @@ impl<'f> Reading<'_, '_, '_, 'f> {
             }
             None => reason = "router-not-resolved",
         }
-        for wrapper in self.route.list("wrappers").iter().filter_map(Value::as_map) {
+        let wrappers = self.route.list("wrappers").iter().filter_map(Value::as_map);
+        for wrapper in wrappers.filter(|_| self.view.is_none()) {
             take(self.guards.decorator(self.file, self.route.str("scope"), wrapper), "decorator");
         }
         (guards, files, reason)
@@ -170,15 +204,33 @@ impl<'f> Reading<'_, '_, '_, 'f> {
     fn endpoints(
         &self,
         key: &super::routers::Key,
-        ways: Vec<Way>,
+        ways: &[Way],
         used: &mut BTreeMap<String, i64>,
         out: &mut Out<'_, '_, '_>,
     ) -> usize {
         let (own, own_files, own_reason) = self.own();
         let (path, path_constant) = self.world.text(self.file, self.route.str("scope"), self.route.list("path"), 0);
+        let stack = match (self.routers.stack_of(key), self.route.flag("plain")) {
+            ("fastapi", true) => "starlette",
+            (stack, _) => stack,
+        };
+        let flask = stack == "flask";
+        let path = if flask { without_converters(&path) } else { path };
+        let methods: Vec<&str> = match &self.view {
+            Some(view) => vec![view.method],
+            None => self.route.texts("methods").collect(),
+        };
+        // A method of a class stands where it is written.
+        let (place_file, place) = self.view.as_ref().map_or((self.file, self.route), |v| (v.file, v.seen));
         let mut anchors: BTreeMap<String, Span> = self.route.anchors.clone();
         if let Some(call) = self.routers.call_of(key).filter(|_| key.0 == self.file) {
             anchors.extend(call.anchors.get("router").map(|s| ("router".to_owned(), *s)));
+        }
+        if let Some(view) = &self.view {
+            if view.file != self.file {
+                anchors.clear();
+            }
+            anchors.insert("handler".to_owned(), view.seen.span);
         }
         let mut count = 0;
         for way in ways {
@@ -186,34 +238,39 @@ impl<'f> Reading<'_, '_, '_, 'f> {
                 .into_iter()
                 .find(|r| !r.is_empty())
                 .unwrap_or("");
-            let full_path = match format!("{}{path}", way.prefix) {
+            let prefix = if flask { without_converters(&way.prefix) } else { way.prefix.clone() };
+            let full_path = match format!("{prefix}{path}") {
                 empty if empty.is_empty() => "/".to_owned(),
                 full => full,
             };
-            for method in self.route.texts("methods") {
-                let guards = self.chain(&own, &way, method);
+            for method in &methods {
+                let guards = self.chain(&own, way, method, flask);
                 for guard in &guards {
                     *used.entry(guard.guard.symbol.clone()).or_default() += 1;
                 }
                 let attributes = Attributes::default()
                     .with("language", "python")
-                    .with("stack", if self.route.flag("plain") { "starlette" } else { "fastapi" })
-                    .with("method", method)
+                    .with("stack", stack)
+                    .with("method", *method)
                     .with("path", path.as_str())
                     .with("full_path", full_path.as_str())
                     .with(
                         "handler",
-                        [self.route.str("handler"), self.route.str("handler_symbol")]
-                            .into_iter()
-                            .find(|h| !h.is_empty())
-                            .unwrap_or("?"),
+                        [
+                            self.view.as_ref().map_or("", |v| v.function.as_str()),
+                            self.route.str("handler"),
+                            self.route.str("handler_symbol"),
+                        ]
+                        .into_iter()
+                        .find(|h| !h.is_empty())
+                        .unwrap_or("?"),
                     )
                     .with("role", self.world.vocabulary.role(method, &full_path))
                     .with("guards", guards.iter().map(value).collect::<Vec<_>>())
                     .with("chain", if reason.is_empty() { "resolved" } else { "unresolved" })
                     .with("chain_reason", reason);
                 let files = own_files.iter().chain(&way.files).copied().collect();
-                out.put("endpoint", self.file, self.route, attributes, anchors.clone(), files);
+                out.put("endpoint", place_file, place, attributes, anchors.clone(), files);
                 count += 1;
             }
         }
@@ -221,11 +278,11 @@ impl<'f> Reading<'_, '_, '_, 'f> {
     }
 
     /// Everything before the handler on one way, the nearest first, each guard once.
-    fn chain(&self, own: &[Hung], way: &Way, method: &str) -> Vec<Hung> {
+    fn chain(&self, own: &[Hung], way: &Way, method: &str, flask: bool) -> Vec<Hung> {
         let mut out: Vec<Hung> = Vec::new();
         for hung in own.iter().chain(&way.guards) {
             // Starlette's own routes are not reached by what FastAPI's routers depend on.
-            let reaches = !self.route.flag("plain") || matches!(hung.from, "middleware" | "decorator");
+            let reaches = flask || !self.route.flag("plain") || matches!(hung.from, "middleware" | "decorator");
             let passes = !(hung.http_only && method == "WEBSOCKET");
             if reaches && passes && out.len() < MAX_GUARDS && !out.iter().any(|o| o.guard == hung.guard) {
                 out.push(hung.clone());
@@ -235,7 +292,24 @@ impl<'f> Reading<'_, '_, '_, 'f> {
     }
 }
 
-fn value(hung: &Hung) -> Value {
+/// `/users/<int:id>` is `/users/{id}` everywhere else.
+pub(super) fn without_converters(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('<') {
+        let Some((inside, further)) = after.split_once('>') else { break };
+        let name = inside.rsplit(':').next().unwrap_or(inside);
+        out.push_str(before);
+        out.push('{');
+        out.push_str(name);
+        out.push('}');
+        rest = further;
+    }
+    out.push_str(rest);
+    out
+}
+
+pub(super) fn value(hung: &Hung) -> Value {
     Attributes::default()
         .with("kind", hung.guard.kind.name())
         .with("symbol", hung.guard.symbol.as_str())

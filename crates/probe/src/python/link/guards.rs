@@ -292,8 +292,68 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
         }
         match vocabulary.known_guards.get(&name) {
             Some(known) => Verdict::one(name, Kind::parse(&known.kind), known.optional),
+            None if self.is_plain_module(&name) => Verdict::one(name, Kind::Other, false),
             None => Verdict::one(name, Kind::Unknown, false),
         }
+    }
+
+    /// Whether a name from outside belongs to a library that guards nothing but where it is known to.
+    pub(super) fn is_plain_module(&self, dotted: &str) -> bool {
+        let lists = &self.world.vocabulary.guards.other_modules;
+        let inside = |m: &String| dotted.strip_prefix(m.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('.'));
+        lists.iter().any(inside) || PLAIN_BASES.contains(&last(dotted))
+    }
+
+    /// What a function guards that runs before handlers, with what its own decorators do.
+    pub(super) fn runs_before(&self, file: usize, name: &str) -> Verdict {
+        let label = self.world.symbol(&Target::Function(file, name.to_owned()));
+        let own = self.middleware_function(file, name, label);
+        let strong = |v: &Verdict| v.guards.iter().any(|g| g.kind == Kind::Authentication && !g.optional);
+        match self.decorated(file, name).filter(|d| strong(d) && !strong(&own)) {
+            Some(by) => by,
+            None => own,
+        }
+    }
+
+    /// What the decorators of a function guard.
+    fn decorated(&self, file: usize, name: &str) -> Option<Verdict> {
+        let seen = self.world.files[file].functions.get(name)?;
+        let mut all = Verdict::default();
+        for decorator in seen.list("decorators").iter().filter_map(Value::as_map).take(6) {
+            let written = decorator.str("symbol");
+            let own = self.world.resolve(file, MODULE, written);
+            // A decorator that is put on itself is no news.
+            if matches!(&own, Target::Function(f, n) if *f == file && name.starts_with(n.as_str())) {
+                continue;
+            }
+            merge(&mut all, self.decorator(file, MODULE, decorator));
+        }
+        Some(all)
+    }
+
+    /// A guard from outside that a decorator of the repository calls or hangs on what it makes.
+    fn known_inside(&self, file: usize, name: &str) -> Option<Guard> {
+        let facts = &self.world.files[file];
+        let prefix = format!("{name}.");
+        let inner = facts.functions.iter().filter(|(n, _)| **n == name || n.starts_with(&prefix)).take(8);
+        for (function, seen) in inner {
+            let called = seen.texts("calls").chain(seen.texts("passes"));
+            let hung = seen.list("decorators").iter().filter_map(Value::as_map).filter(|_| *function != name);
+            for symbol in called.chain(hung.map(|d| d.str("symbol"))) {
+                if let Target::External(dotted) = self.world.follow(self.world.resolve(file, function, symbol)) {
+                    let known = self.world.vocabulary.known_guards.get(&plain(&dotted));
+                    if let Some(known) = known.filter(|k| k.kind == "authentication" && !k.optional) {
+                        return Some(Guard {
+                            symbol: plain(&dotted),
+                            kind: Kind::parse(&known.kind),
+                            optional: false,
+                            scheme: false,
+                        });
+                    }
+                }
+            }
+        }
+        None
     }
 
     /// A function that is depended on.
@@ -497,7 +557,13 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
         let target = self.world.resolve(file, scope, symbol);
         let verdict = match &target {
             Target::Function(f, name) | Target::Returned(f, name) => {
-                let own = self.factory(*f, name, &[], MAX_DEPTH);
+                let mut own = self.factory(*f, name, &[], MAX_DEPTH);
+                let weak = |g: &&mut Guard| g.kind != Kind::Authentication || g.optional;
+                if let Some(first) = own.guards.first_mut().filter(weak)
+                    && self.known_inside(*f, name).is_some()
+                {
+                    (first.kind, first.optional) = (Kind::Authentication, false);
+                }
                 let resolved = own.guards.iter().all(|g| g.kind == Kind::Unknown);
                 // A decorator whose inside refuses nothing and hands the request to nobody changes nothing.
                 if resolved && !self.refuses_inside(*f, name) {
@@ -566,7 +632,7 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
         let target = self.world.follow(self.world.resolve(file, scope, symbol));
         let label = self.world.symbol(&target);
         match &target {
-            Target::Function(f, name) => (self.middleware_function(*f, name, label), false),
+            Target::Function(f, name) => (self.runs_before(*f, name), false),
             Target::Class(f, class) | Target::Instance(f, class) => {
                 let bases = self.world.outside_bases(*f, class);
                 let http = bases.iter().any(|b| last(b) == "BaseHTTPMiddleware");

@@ -1,11 +1,13 @@
 //! Linking Python: file-level facts of one revision in, observations out. Pure: it reads nothing but the facts and the
 //! vocabulary. Next: `world.rs` (names across files), `guards.rs`, `routers.rs`, `endpoints.rs`, `fields.rs`.
 
+mod django;
 mod endpoints;
 mod fields;
 mod guards;
 mod routers;
 mod stored;
+mod views;
 mod world;
 
 use super::emit::Attributes;
@@ -58,6 +60,7 @@ pub(super) fn link(vocabulary: &Vocabulary, looked: &[&LookedFile]) -> Vec<Obser
     let world = World::new(vocabulary, looked);
     let mut out = Out { world: &world, observations: Vec::new() };
     endpoints::emit(&world, &mut out);
+    django::emit(&world, &mut out);
     let classes = fields::Classes::new(&world);
     classes.emit(&mut out);
     classes.log_calls(&mut out);

@@ -15,6 +15,9 @@ const MAX_WAYS: usize = 64;
 /// Parameters through which an application is handed on.
 const MAX_HANDED: u8 = 4;
 
+/// Stacks whose applications and routers are followed.
+const STACKS: &[&str] = &["fastapi", "flask"];
+
 /// A router or application: file, scope, name.
 pub(super) type Key = (usize, String, String);
 
@@ -47,6 +50,7 @@ struct Node<'f> {
     seen: &'f Seen,
     file: usize,
     is_app: bool,
+    stack: &'f str,
     /// The router classes of the repository that it is made from.
     classes: Vec<(usize, String)>,
 }
@@ -115,20 +119,20 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
         for (file, facts) in self.world.files.iter().enumerate() {
             for seen in facts.seen("py-bind").filter(|s| s.has("callee")) {
                 let callee = self.world.follow(self.world.resolve(file, seen.str("scope"), seen.str("callee")));
-                if let Some(is_app) = self.is_router_class(&callee) {
+                if let Some((is_app, stack)) = self.is_router_class(&callee) {
                     let key = (file, seen.str("scope").to_owned(), seen.str("name").to_owned());
                     let classes = match &callee {
                         Target::Class(f, c) | Target::Instance(f, c) => self.world.class_chain(*f, c).0,
                         _ => Vec::new(),
                     };
-                    self.nodes.insert(key, Node { seen, file, is_app, classes });
+                    self.nodes.insert(key, Node { seen, file, is_app, stack, classes });
                 }
             }
         }
     }
 
-    /// Whether a class is FastAPI's application (true) or router (false), itself or by its bases.
-    fn is_router_class(&self, class: &Target) -> Option<bool> {
+    /// Whether a class is an application (true) or a router (false) of a modelled stack, itself or by its bases.
+    fn is_router_class(&self, class: &Target) -> Option<(bool, &'f str)> {
         let names = match class {
             Target::External(dotted) => vec![plain(dotted)],
             Target::Class(file, name) | Target::Instance(file, name) => {
@@ -137,9 +141,14 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
             _ => return None,
         };
         let modelled = || self.world.vocabulary.stacks.iter().filter(|s| s.modelled);
-        let app = modelled().any(|s| s.applications.iter().any(|a| names.contains(a)));
-        let router = modelled().any(|s| s.routers.iter().any(|r| names.contains(r)));
-        (app || router).then_some(app)
+        // Which of the stacks that Rust knows, so that the name lives as long as the program.
+        let known = |name: &str| STACKS.iter().find(|s| **s == name).copied();
+        let app = modelled().find(|s| s.applications.iter().any(|a| names.contains(a)));
+        let router = || modelled().find(|s| s.routers.iter().any(|r| names.contains(r)));
+        match app {
+            Some(stack) => Some((true, known(&stack.name)?)),
+            None => Some((false, known(&router()?.name)?)),
+        }
     }
 
     fn foreign(&self, dotted: &str) -> Option<String> {
@@ -175,11 +184,40 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
         for at in 0..self.includes.len() {
             self.read_include(at);
         }
+        self.read_laid_over();
+    }
+
+    /// `Api(app)`: what hangs on it lies on the application or blueprint that it was made with.
+    fn read_laid_over(&mut self) {
+        let over: Vec<(Key, usize, &'f Seen)> = self
+            .nodes
+            .iter()
+            .filter(|(_, n)| n.stack == "flask" && n.seen.has("over"))
+            .map(|(k, n)| (k.clone(), n.file, n.seen))
+            .collect();
+        for (child, file, seen) in over {
+            let Router::Own(parents) = self.router(file, &child.1, seen.str("over"), MAX_HANDED) else {
+                self.orphaned.insert(child);
+                continue;
+            };
+            self.includes.push((file, seen));
+            let include = self.includes.len() - 1;
+            for parent in parents.into_iter().filter(|p| *p != child) {
+                self.incoming.entry(child.clone()).or_default().push(Edge { parent, file, include });
+            }
+        }
     }
 
     fn read_include(&mut self, at: usize) {
         let (file, seen) = self.includes[at];
         let scope = seen.str("scope");
+        if seen.flag("init") {
+            // `db.init_app(app)` of an extension puts no routes there.
+            let own = |c: &str| matches!(self.router(file, scope, c, MAX_HANDED), Router::Own(_));
+            if !seen.texts("children").all(own) {
+                return;
+            }
+        }
         let Router::Own(parents) = self.router(file, scope, seen.str("parent"), MAX_HANDED) else {
             // `client.mount(…)` of something else is no inclusion; a router that is included somewhere unknown is.
             for child in seen.texts("children") {
@@ -233,6 +271,8 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
                 let scope = seen.str("scope");
                 if let Router::Own(apps) = self.router(file, scope, seen.str("app"), MAX_HANDED) {
                     let inside = (file, scope.to_owned(), seen.str("symbol").to_owned(), seen.flag("http"));
+                    let whole = seen.flag("whole_app");
+                    let apps = if whole { apps.iter().flat_map(|a| self.above(a)).collect() } else { apps };
                     found.extend(apps.into_iter().map(|a| (a, inside.clone())));
                 }
             }
@@ -336,6 +376,23 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
         }
     }
 
+    /// The applications that a blueprint lies on.
+    fn above(&self, key: &Key) -> BTreeSet<Key> {
+        let (mut known, mut open) = (BTreeSet::new(), vec![key.clone()]);
+        while let Some(key) = open.pop() {
+            if known.len() < MAX_WAYS && known.insert(key.clone()) {
+                open.extend(self.incoming.get(&key).into_iter().flatten().map(|e| e.parent.clone()));
+            }
+        }
+        known.retain(|k| self.nodes.get(k).is_some_and(|n| n.is_app));
+        known
+    }
+
+    /// The stack of a router.
+    pub(super) fn stack_of(&self, key: &Key) -> &'f str {
+        self.nodes.get(key).map_or("fastapi", |n| n.stack)
+    }
+
     /// The `APIRouter(…)` or `FastAPI(…)` call of a router.
     pub(super) fn call_of(&self, key: &Key) -> Option<&'f Seen> {
         self.nodes.get(key).map(|n| n.seen)
@@ -352,8 +409,10 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
                 break;
             }
             let Some(node) = self.nodes.get(&key) else { continue };
-            self.pass_node(&key, node, mounted, &mut way);
             let edges = self.incoming.get(&key).map(Vec::as_slice).unwrap_or_default();
+            // In Flask the prefix at the registration takes the place of the blueprint's own.
+            let own_prefix = node.stack != "flask" || edges.is_empty();
+            self.pass_node(&key, node, mounted, own_prefix, &mut way);
             if edges.is_empty() {
                 if !node.is_app && way.reason.is_empty() {
                     way.reason = self.no_way(&key);
@@ -370,6 +429,9 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
                     continue;
                 }
                 let mut further = way.clone();
+                if !own_prefix && !self.includes[edge.include].1.has("prefix") {
+                    self.put_prefix(node.file, &key.1, node.seen, &mut further);
+                }
                 let mount = self.pass_edge(edge, &mut further);
                 let trail = trail.iter().cloned().chain([edge.parent.clone()]).collect();
                 open.push((edge.parent.clone(), further, trail, mounted || mount));
@@ -391,15 +453,21 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
         }
     }
 
-    fn pass_node(&self, key: &Key, node: &Node<'f>, mounted: bool, way: &mut Way) {
+    fn pass_node(&self, key: &Key, node: &Node<'f>, mounted: bool, own_prefix: bool, way: &mut Way) {
         way.files.insert(node.file);
-        if !node.is_app {
+        if !node.is_app && own_prefix {
             self.put_prefix(node.file, &key.1, node.seen, way);
         }
         // What an application depends on does not reach an application that is mounted in it; its middleware does.
         if !mounted {
             let from = if node.is_app { "app" } else { "router" };
             self.hang(node.file, &key.1, node.seen, from, way);
+        }
+        for guard in node.seen.list("guards").iter().filter_map(Value::as_map) {
+            push(&mut way.guards, self.guards.decorator(node.file, &key.1, guard), "router", false);
+        }
+        if node.seen.flag("guards_opaque") {
+            push(&mut way.guards, super::views::unknown(&format!("decorators of {}", key.2)), "router", false);
         }
         self.pass_classes(node, mounted, way);
         if node.seen.flag("splat") && way.reason.is_empty() {

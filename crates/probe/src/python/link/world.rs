@@ -263,6 +263,11 @@ impl<'v, 'f> World<'v, 'f> {
         [folder, &rest].into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join("/")
     }
 
+    /// What an absolute dotted name stands for, as settings write it.
+    pub(super) fn absolute(&self, from: usize, dotted: &str) -> Target {
+        self.follow(self.imported(from, dotted, MAX_HOPS))
+    }
+
     /// What an import binds.
     fn imported(&self, from: usize, origin: &str, hops: u8) -> Target {
         if hops == 0 {
