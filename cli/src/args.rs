@@ -295,6 +295,21 @@ pub enum CatalogVerb {
     Lint,
     /// Run every example and say which cells are real
     Test,
+    /// One constraint or clause, whole: what it asks, how it decides, which controls it serves, what repairs it
+    Show {
+        /// Such as `enc-at-rest` or `enc-at-rest/storage`
+        id: String,
+    },
+    /// The matrix of clauses and stacks: examples that hold, remedies, and what is empty
+    Coverage,
+    /// Write the files of a new constraint into the folder of --catalog: they load, and their example holds
+    New {
+        /// The constraint's id, in lower-case letters, digits and dashes
+        id: String,
+        /// The observation kind that its clause judges
+        #[arg(long, default_value = "endpoint")]
+        kind: String,
+    },
 }
 
 /// Documents that have a schema.

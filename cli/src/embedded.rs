@@ -3,6 +3,7 @@
 
 use crate::args::Standing;
 use crate::failure::Failure;
+use crate::local::catalog_files;
 use ligase_coordinator::{Config, Coordinator, Ledger, LedgerError, RemoteOptions};
 use ligase_domain::{Clock, Digest, Timestamp};
 use ligase_evidence::{Store, StoreOptions};
@@ -69,8 +70,9 @@ impl Embedded {
         if sweeping {
             remember(&standing.state, &organisation_file)?;
         }
-        let parts = if sweeping { Some(Parts::load()?) } else { None };
-        let catalog = Catalog::load(&ligase_catalog::shipped()).map_err(Failure::documents)?;
+        let own = own_catalog(&organisation_file);
+        let parts = if sweeping { Some(Parts::load(own.as_deref())?) } else { None };
+        let catalog = Catalog::load(&catalog_files(own.as_deref())?).map_err(Failure::documents)?;
         let none = || Digest::of(b"no sweep runs");
         let child = this_program()?;
         let remote = RemoteOptions { child: child.clone(), limits: RemoteLimits::default() };
@@ -156,13 +158,18 @@ struct Parts {
 }
 
 impl Parts {
-    fn load() -> Result<Self, Failure> {
-        let files = ligase_catalog::shipped();
+    fn load(own: Option<&Path>) -> Result<Self, Failure> {
+        let files = catalog_files(own)?;
         let probes = ProbeSet::load(&files).map_err(Failure::documents)?;
-        let inspector = Inspector::shipped().map_err(Failure::documents)?;
+        let inspector = Inspector::load(files).map_err(Failure::documents)?;
         let remedies = RemedySet::load(inspector.files()).map_err(Failure::documents)?;
         Ok(Self { probes: Arc::new(probes), inspector: Arc::new(inspector), remedies: Arc::new(remedies) })
     }
+}
+
+/// The organisation's own catalog: the folder `catalog` beside its policy, where there is one.
+fn own_catalog(organisation_file: &Path) -> Option<PathBuf> {
+    organisation_file.parent().map(|p| p.join("catalog")).filter(|p| p.is_dir())
 }
 
 /// This program as the child that speaks to git servers.

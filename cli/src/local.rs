@@ -61,11 +61,20 @@ pub struct Opened {
 
 /// The shipped catalog, with an organisation's own folder beside it.
 pub fn inspector(folder: Option<&Path>) -> Result<Inspector, Failure> {
-    let mut files = Vec::new();
+    Inspector::load(catalog_files(folder)?).map_err(Failure::documents)
+}
+
+/// The files of the shipped catalog, and behind them those of an organisation's own folder.
+pub fn catalog_files(folder: Option<&Path>) -> Result<Vec<CatalogFile>, Failure> {
+    let mut files = ligase_catalog::shipped();
     if let Some(folder) = folder {
-        own_files(folder, folder, &mut files)?;
+        let mut own = Vec::new();
+        own_files(folder, folder, &mut own)?;
+        // In an order that no file system decides.
+        own.sort_by(|a, b| a.path.cmp(&b.path));
+        files.extend(own);
     }
-    Inspector::with_files(files).map_err(Failure::documents)
+    Ok(files)
 }
 
 fn own_files(root: &Path, folder: &Path, out: &mut Vec<CatalogFile>) -> Result<(), Failure> {

@@ -1,4 +1,9 @@
-//! `ligase catalog`: what Ligase knows, whether it is sound, and which cells are real.
+//! `ligase catalog`: what Ligase knows, whether it is sound, and which cells are real. Next: `catalog/show.rs`,
+//! `coverage.rs`, `new.rs`.
+
+mod coverage;
+mod new;
+mod show;
 
 use crate::args::{Catalog, CatalogVerb};
 use crate::failure::{Exit, Failure, document_text};
@@ -12,11 +17,16 @@ use std::collections::BTreeMap;
 
 /// Runs it.
 pub fn run(args: &Catalog, as_json: bool) -> Result<Exit, Failure> {
-    let inspector = inspector(args.catalog.as_deref())?;
-    match args.verb {
+    // A new constraint may be the first of its folder.
+    let fresh = matches!(args.verb, CatalogVerb::New { .. });
+    let inspector = inspector(args.catalog.as_deref().filter(|folder| !fresh || folder.is_dir()))?;
+    match &args.verb {
         CatalogVerb::List => list(&inspector, as_json),
         CatalogVerb::Lint => lint(&inspector, as_json),
         CatalogVerb::Test => test(&inspector, as_json),
+        CatalogVerb::Show { id } => show::run(&inspector, id, as_json),
+        CatalogVerb::Coverage => coverage::run(&inspector, as_json),
+        CatalogVerb::New { id, kind } => new::run(&inspector, args.catalog.as_deref(), id, kind, as_json),
     }
 }
 
