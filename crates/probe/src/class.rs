@@ -127,6 +127,7 @@ fn dialect_of(folders: &str, name: &str) -> &'static str {
         _ if dockerfile(name) => "dockerfile",
         _ if name.ends_with(".yaml") || name.ends_with(".yml") => yaml_dialect(folders, name),
         _ if name.starts_with(".env") || name.ends_with(".env") => "dotenv",
+        _ if name.ends_with(".template") => "yaml",
         _ => unread_language(name),
     }
 }
@@ -262,6 +263,8 @@ mod tests {
             ("internal/users/latest.go", "go/source"),
             ("api/users.pb.go", "go/generated"),
             ("cmd/server/main.go", "go/source"),
+            ("deploy/stack.yml", "yaml/source"),
+            ("cfn/network.template", "yaml/source"),
             ("README.md", "none/source"),
             (".github/workflows/ci.yml", "github-actions/source"),
             ("actions/setup/action.yaml", "github-actions/source"),

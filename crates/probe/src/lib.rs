@@ -11,6 +11,7 @@
 mod attach;
 mod budget;
 mod class;
+mod cloudformation;
 #[allow(dead_code, reason = "the readers of routes and flows come next and use all of it")]
 mod code;
 mod emit;
@@ -22,11 +23,11 @@ mod pack;
 mod parse;
 mod pattern;
 mod python;
+mod resource;
 mod set;
 mod snippet;
 mod terraform;
 mod vocabulary;
-#[allow(dead_code, reason = "the packs that read documents come next and use all of it")]
 mod yaml;
 
 pub use budget::{BUDGETS_VERSION, MAX_FILE_BYTES, MAX_FILE_OBSERVATIONS, MAX_REVISION_OBSERVATIONS};

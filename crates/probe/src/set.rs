@@ -4,6 +4,7 @@
 
 use crate::budget::BUDGETS_VERSION;
 use crate::class::class_of;
+use crate::cloudformation::CloudformationPack;
 use crate::code::CodePack;
 use crate::pack::Pack;
 use crate::python::PythonPack;
@@ -33,6 +34,7 @@ impl ProbeSet {
             Ok(pack) => packs.push(pack),
             Err(wrong) => errors.extend(wrong),
         };
+        take(CloudformationPack::load(files).map(|p| Box::new(p) as Box<dyn Pack>));
         // The vocabulary is read once and shared by the packs that read programs; where it is wrong, they are not loaded.
         let shared = Vocabulary::load(files).map(Arc::new);
         match &shared {

@@ -252,8 +252,10 @@ const MERGES: usize = 8;
 impl Tree<'_> {
     /// The value of a key: the mapping's own, else the first of what it merges.
     pub(crate) fn value(&self, at: At, key: &str) -> Option<At> {
+        // A merge may name the same mapping again and again: the walk ends after as many as people write.
         let mut open = vec![(at, 0)];
-        while let Some((at, hops)) = open.pop() {
+        for _ in 0..MERGES * MERGES {
+            let Some((at, hops)) = open.pop() else { break };
             if let Some(value) = self.get(at, key) {
                 return Some(value);
             }

@@ -2,8 +2,9 @@
 //! a local, a module's argument. Judges nothing and follows nothing; what lies inside an ERROR is not reported.
 //! `scope.rs` reads what is written here.
 
-use super::expr::{self, Expr, children, text_of};
-use super::knowledge::Knowledge;
+use super::hcl::{self, children, text_of};
+use crate::resource::expr::{self, Expr};
+use crate::resource::knowledge::Knowledge;
 use ligase_domain::{ProbeRef, Seen, Span, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use tree_sitter::{Node, Tree};
@@ -97,7 +98,7 @@ fn header<'t>(bytes: &[u8], block: Node<'t>) -> Option<Header<'t>> {
     for part in parts {
         match part.kind() {
             "identifier" => out.labels.push(text_of(bytes, part).to_owned()),
-            "string_lit" => out.labels.push(expr::string(bytes, part)?),
+            "string_lit" => out.labels.push(hcl::string(bytes, part)?),
             "block_start" => out.end = part.end_byte(),
             "body" => out.body = Some(part),
             _ => {}
@@ -172,6 +173,17 @@ impl Looking<'_> {
 
     /// A name bound to an expression: a variable's default, a local, an argument, an output, a line of a tfvars file.
     fn binding(&mut self, kind: &str, names: &[(&str, &str)], node: Node<'_>, value: Option<(&str, Node<'_>)>) {
+        self.binding_of(kind, names, node, value, None);
+    }
+
+    fn binding_of(
+        &mut self,
+        kind: &str,
+        names: &[(&str, &str)],
+        node: Node<'_>,
+        value: Option<(&str, Node<'_>)>,
+        repeated: Option<&Expr>,
+    ) {
         if names.iter().any(|(_, n)| n.len() > NAME) {
             return;
         }
@@ -179,7 +191,8 @@ impl Looking<'_> {
             names.iter().map(|(k, v)| ((*k).to_owned(), Value::from(*v))).collect();
         let mut anchors = BTreeMap::new();
         if let Some((name, value)) = value {
-            let kept = Expr::read(self.bytes, value, name).to_value();
+            let read = hcl::expression(self.bytes, value, name);
+            let kept = repeated.map_or(read.clone(), |of| read.of_each(of)).to_value();
             let kept = if expr::size(&kept) > BYTES { Expr::opaque().to_value() } else { kept };
             attributes.insert("value".to_owned(), kept);
             anchors.insert("value".to_owned(), span(value));
@@ -197,7 +210,7 @@ impl Looking<'_> {
                 self.configured("tf-resource", &[("type", label(0)), ("name", label(1))], block, &header, &wanted);
             }
             ("provider", 1) => {
-                let wanted = paths(&["region", "alias", "for_each", "version"]);
+                let wanted = paths(&["region", "zone", "alias", "for_each", "version"]);
                 self.configured("tf-provider", &[("name", label(0))], block, &header, &wanted);
             }
             ("module", 1) => {
@@ -206,7 +219,8 @@ impl Looking<'_> {
                 self.arguments(label(0), &header, broken);
             }
             ("terraform", 0) => {
-                let wanted = paths(&["required_providers.aws"]);
+                let wanted =
+                    paths(&["required_providers.aws", "required_providers.azurerm", "required_providers.google"]);
                 self.configured("tf-terraform", &[], block, &header, &wanted);
             }
             ("variable", 1) => self.named_value("tf-variable", "default", block, &header, broken),
@@ -234,9 +248,11 @@ impl Looking<'_> {
         if broken {
             return;
         }
+        let repeated = header.body.and_then(|b| repeated_for(self.bytes, b));
         for (name, node, value) in header.body.map(|b| attributes(self.bytes, b)).unwrap_or_default() {
             if !META.contains(&name.as_str()) {
-                self.binding("tf-argument", &[("module", module), ("name", &name)], node, Some((&name, value)));
+                let names = [("module", module), ("name", name.as_str())];
+                self.binding_of("tf-argument", &names, node, Some((&name, value)), repeated.as_ref());
             }
         }
     }
@@ -255,6 +271,7 @@ impl Looking<'_> {
         if block.has_error() {
             found.whole = false;
         } else if let Some(body) = header.body {
+            found.repeated = repeated_for(self.bytes, body);
             found.settings_of(self.bytes, body, wanted);
         }
         let whole = found.whole;
@@ -315,12 +332,19 @@ struct Found {
     chunks: Vec<Chunk>,
     /// False when the block has an error or is larger than what is kept.
     whole: bool,
+    /// What the block is repeated for.
+    repeated: Option<Expr>,
 }
 
 impl Default for Found {
     fn default() -> Self {
-        Self { chunks: vec![Chunk::default()], whole: true }
+        Self { chunks: vec![Chunk::default()], whole: true, repeated: None }
     }
+}
+
+/// The `for_each` of a block.
+fn repeated_for(bytes: &[u8], body: Node<'_>) -> Option<Expr> {
+    attributes(bytes, body).into_iter().find(|(n, ..)| n == "for_each").map(|(.., v)| hcl::expression(bytes, v, ""))
 }
 
 /// What an anchor costs beside its name.
@@ -342,7 +366,9 @@ impl Found {
     }
 
     fn setting(&mut self, bytes: &[u8], path: String, name: &str, node: Node<'_>, value: Node<'_>) -> Option<()> {
-        let read = if path == "source" { Expr::read_source(bytes, value) } else { Expr::read(bytes, value, name) };
+        let read =
+            if path == "source" { hcl::module_source(bytes, value) } else { hcl::expression(bytes, value, name) };
+        let read = self.repeated.as_ref().map_or(read.clone(), |of| read.of_each(of));
         let kept = read.to_value();
         let kept = if expr::size(&kept) > VALUE { Expr::opaque().to_value() } else { kept };
         let chunk = self.room(expr::size(&kept) + 3 * path.len() + 2 * ANCHOR)?;

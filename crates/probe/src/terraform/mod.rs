@@ -5,21 +5,16 @@
 //! `expr.rs`); linking makes instances of modules (`scope.rs`), follows values (`eval.rs`) and observes (`linking.rs`).
 //! It judges nothing, reads no JSON syntax, and obeys no comment. Read `knowledge.rs` first, then `storage.rs`.
 
-mod eval;
-mod expr;
-mod knowledge;
-mod linking;
+mod hcl;
 mod look;
-mod placement;
-mod residue;
-mod scope;
-mod storage;
 #[cfg(test)]
 mod tests;
 
 use crate::pack::Pack;
 use crate::parse::{Grammar, parse};
-use knowledge::Knowledge;
+use crate::resource::knowledge::Knowledge;
+use crate::resource::linking;
+use crate::resource::scope::Layout;
 use ligase_catalog::CatalogFile;
 use ligase_document::DocumentError;
 use ligase_domain::{LookedFile, Observation, PathClass, Seen};
@@ -35,7 +30,7 @@ pub(crate) struct TerraformPack {
 impl TerraformPack {
     /// Reads what is ours of a catalog; all that is wrong is told at once.
     pub(crate) fn load(files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
-        Ok(Self { knowledge: Knowledge::load(files)? })
+        Ok(Self { knowledge: Knowledge::load(files, "terraform")? })
     }
 
     /// What one file shows, from its tree.
@@ -61,6 +56,6 @@ impl Pack for TerraformPack {
     }
 
     fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
-        linking::link(&self.knowledge, files)
+        linking::link(&self.knowledge, files, Layout::Folders)
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of the whole pack: files in, observations out, with the facts that ship.
 
 mod facts;
+mod functions;
 mod hostile;
 mod modules;
 mod places;

@@ -17,8 +17,8 @@ const TABLE: &[(&str, &str, &str, &str)] = &[
     ("aws_db_instance", "storage_encrypted = true\nkms_key_id = var.missing", "yes", "unknown"),
     ("aws_db_instance", "storage_encrypted = var.missing", "unknown", "unknown"),
     ("aws_db_instance", "storage_encrypted = var.a ? true : false", "unknown", "unknown"),
-    ("aws_db_instance", "storage_encrypted = tobool(\"true\")", "unknown", "unknown"),
-    ("aws_db_instance", "storage_encrypted = !false", "unknown", "unknown"),
+    ("aws_db_instance", "storage_encrypted = tobool(\"true\")", "yes", "provider"),
+    ("aws_db_instance", "storage_encrypted = !false", "yes", "provider"),
     ("aws_db_instance", "storage_encrypted = each.value.encrypted", "unknown", "unknown"),
     ("aws_db_instance", "snapshot_identifier = \"nightly\"", "unknown", "unknown"),
     ("aws_rds_cluster", "", "no", "none"),
@@ -410,7 +410,7 @@ fn at_least_25_types_are_known_and_each_fact_names_where_it_is_decided() {
     let known = &super::pack().knowledge.storage;
     assert!(known.len() >= 60, "{}", known.len());
     for (of, rules) in known {
-        assert!(of.starts_with("aws_"), "{of}");
+        assert!(["aws_", "azurerm_", "google_"].iter().any(|p| of.starts_with(p)), "{of}");
         for said in rules {
             let rule = &said.rule;
             let silent = rule.setting.is_empty() && rule.inherits.is_empty();

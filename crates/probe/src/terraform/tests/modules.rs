@@ -152,14 +152,3 @@ fn calls_that_double_with_each_level_are_bounded_and_said() {
     assert!(of(&all, "unmodelled").iter().any(|o| o.text("looks_like") == Some("module-cycle-or-too-many")));
     assert!(all.len() < 20_000, "{}", all.len());
 }
-
-#[test]
-fn an_overridden_resource_stands_once_and_is_not_known_whole() {
-    let over = "resource \"aws_db_instance\" \"db\" {\n  storage_encrypted = false\n}\n";
-    let on = "resource \"aws_db_instance\" \"db\" {\n  storage_encrypted = true\n}\n";
-    let all = observe(&[("main.tf", on), ("main_override.tf", over)]);
-    assert_eq!(
-        texts(one(&all, "storage", "aws_db_instance.db"), ["encrypted", "reason"]),
-        ["unknown", "resource-not-read"]
-    );
-}

@@ -181,7 +181,8 @@ module "far" {
 
 #[test]
 fn every_region_has_a_jurisdiction_and_only_the_union_is_eu() {
-    let aws = &super::pack().knowledge.aws;
+    let knowledge = &super::pack().knowledge;
+    let aws = knowledge.regions_of(&knowledge.providers["aws"].rule).expect("its regions ship");
     for (region, jurisdiction) in [
         ("eu-west-2", "uk"),
         ("eu-central-2", "ch"),
@@ -191,7 +192,7 @@ fn every_region_has_a_jurisdiction_and_only_the_union_is_eu() {
         ("ca-west-1", "ca"),
         ("il-central-1", "il"),
     ] {
-        assert_eq!(aws.of_region(region), Some(jurisdiction), "{region}");
+        assert_eq!(aws.of_region(region), Some((region, jurisdiction)), "{region}");
     }
     assert_eq!(aws.of_region("eu-west-9"), None);
     for (zone, expected) in [

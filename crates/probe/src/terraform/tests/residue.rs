@@ -28,12 +28,12 @@ fn listeners_are_public_unless_they_say_otherwise() {
 fn stacks_are_named_and_those_of_other_clouds_are_not_modelled() {
     let all = observe(&[(
         "main.tf",
-        "resource \"aws_sns_topic\" \"t\" {}\nresource \"azurerm_storage_account\" \"a\" {}\nprovider \"google\" {}\nresource \"google_sql_user\" \"u\" {}\nresource \"random_id\" \"r\" {}\n",
+        "resource \"aws_sns_topic\" \"t\" {}\nresource \"azurerm_storage_account\" \"a\" {}\nprovider \"oci\" {}\nresource \"oci_core_volume\" \"u\" {}\nresource \"random_id\" \"r\" {}\n",
     )]);
     let stacks: Vec<_> =
         of(&all, "stack").into_iter().map(|o| (o.text("name").unwrap(), o.attributes["modelled"].clone())).collect();
     assert_eq!(stacks.len(), 3);
-    for (name, modelled) in [("terraform-aws", true), ("terraform-azure", false), ("terraform-google", false)] {
+    for (name, modelled) in [("terraform-aws", true), ("terraform-azure", true), ("terraform-oci", false)] {
         assert!(stacks.contains(&(name, Value::Bool(modelled))), "{name}");
     }
     let mut residue: Vec<_> =
@@ -41,11 +41,7 @@ fn stacks_are_named_and_those_of_other_clouds_are_not_modelled() {
     residue.sort();
     assert_eq!(
         residue,
-        [
-            ["placement", "terraform-azure", "provider.azurerm"],
-            ["placement", "terraform-google", "provider.google"],
-            ["storage", "azurerm_storage_account", "azurerm_storage_account.a"],
-        ]
+        [["placement", "terraform-oci", "provider.oci"], ["storage", "oci_core_volume", "oci_core_volume.u"],]
     );
 }
 
@@ -64,9 +60,9 @@ fn what_looks_like_a_store_and_is_not_known_is_said() {
         "aws_emr_cluster",
         "aws_lightsail_bucket",
         "aws_new_volume",
-        "google_compute_disk",
-        "azurerm_mssql_database",
-        "google_storage_bucket",
+        "google_new_database",
+        "azurerm_new_disk",
+        "oci_objectstorage_bucket",
     ] {
         assert!(looks(kind), "{kind}");
     }
@@ -79,6 +75,8 @@ fn what_looks_like_a_store_and_is_not_known_is_said() {
         "aws_volume_attachment",
         "aws_rds_cluster_parameter_group",
         "google_storage_bucket_iam_member",
+        "google_storage_bucket",
+        "azurerm_mssql_database",
         "azurerm_route_table",
         "null_bucket",
         "aws_iam_role",

@@ -1,4 +1,4 @@
-//! What is known of a provider, as data: `probes/terraform/*.yaml` and `vocabulary/regions.yaml`. Reads and validates; what
+//! What is known of a provider, as data: `probes/<language>/*.yaml` and `vocabulary/regions.yaml`. Reads and validates; what
 //! a rule means for a resource is decided in `storage.rs` and `placement.rs`. A compliance engineer extends it without Rust.
 
 use ligase_catalog::CatalogFile;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// What a setting, or its absence, says of encryption.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Encrypted {
+pub(crate) enum Encrypted {
     Yes,
     No,
     ByDefault,
@@ -19,7 +19,7 @@ pub(super) enum Encrypted {
 }
 
 impl Encrypted {
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Yes => "yes",
             Self::No => "no",
@@ -28,7 +28,7 @@ impl Encrypted {
         }
     }
 
-    pub(super) const fn holds(self) -> bool {
+    pub(crate) const fn holds(self) -> bool {
         matches!(self, Self::Yes | Self::ByDefault)
     }
 }
@@ -36,152 +36,152 @@ impl Encrypted {
 /// One setting that decides. Deciders are asked in order; the first that is set decides.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Decider {
+pub(crate) struct Decider {
     /// Path from the resource: `encrypt_at_rest.enabled`.
-    pub(super) setting: String,
+    pub(crate) setting: String,
     /// What each value means, exactly as written (`"true"` also stands for `true`).
     #[serde(default)]
-    pub(super) values: BTreeMap<String, Encrypted>,
+    pub(crate) values: BTreeMap<String, Encrypted>,
     /// What any value that is not empty means, where the values are names of keys.
     #[serde(default)]
-    pub(super) present: Option<Encrypted>,
+    pub(crate) present: Option<Encrypted>,
 }
 
 /// A condition on a resource; all that is given must hold.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Condition {
+pub(crate) struct Condition {
     /// This setting or nested block is there.
     #[serde(default)]
-    pub(super) present: Option<String>,
+    pub(crate) present: Option<String>,
     /// This setting or nested block is not there.
     #[serde(default)]
-    pub(super) missing: Option<String>,
+    pub(crate) missing: Option<String>,
     /// This setting …
     #[serde(default)]
-    pub(super) setting: Option<String>,
+    pub(crate) setting: Option<String>,
     /// … has one of these values.
     #[serde(default)]
-    pub(super) is: Vec<String>,
+    pub(crate) is: Vec<String>,
     /// The repository pins the provider below this major version.
     #[serde(default)]
-    pub(super) provider_below: Option<u32>,
+    pub(crate) provider_below: Option<u32>,
     /// The resource's name, or this setting's text, has one of the words.
     #[serde(default)]
-    pub(super) named_like: Option<NamedLike>,
+    pub(crate) named_like: Option<NamedLike>,
 }
 
 /// Whether a name says that what it names is sensitive.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct NamedLike {
-    pub(super) setting: String,
-    pub(super) words: Vec<String>,
+pub(crate) struct NamedLike {
+    pub(crate) setting: String,
+    pub(crate) words: Vec<String>,
 }
 
 /// What holds when no setting decides.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Absence {
+pub(crate) struct Absence {
     #[serde(default)]
-    pub(super) when: Option<Condition>,
-    pub(super) encrypted: Encrypted,
+    pub(crate) when: Option<Condition>,
+    pub(crate) encrypted: Encrypted,
     /// The stable reason for `unknown`.
     #[serde(default)]
-    pub(super) reason: String,
+    pub(crate) reason: String,
 }
 
 /// Another resource that decides for this one and refers to it.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Sibling {
+pub(crate) struct Sibling {
     #[serde(rename = "type")]
-    pub(super) of: String,
+    pub(crate) of: String,
     /// The sibling's setting that refers to this resource.
-    pub(super) by: String,
+    pub(crate) by: String,
     /// This resource's setting that is its literal name.
-    pub(super) named: String,
-    pub(super) decide: Vec<Decider>,
+    pub(crate) named: String,
+    pub(crate) decide: Vec<Decider>,
     #[serde(default)]
-    pub(super) key: Vec<String>,
+    pub(crate) key: Vec<String>,
 }
 
 /// A resource that this one takes its encryption from.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Inherits {
+pub(crate) struct Inherits {
     /// This resource's setting that refers to it.
-    pub(super) by: String,
-    pub(super) types: Vec<String>,
+    pub(crate) by: String,
+    pub(crate) types: Vec<String>,
     /// The other resource's setting that is its literal name.
     #[serde(default)]
-    pub(super) named: Vec<String>,
+    pub(crate) named: Vec<String>,
 }
 
 /// Where encryption of a type of resource, or of a nested part of it, is decided.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct StorageRule {
-    pub(super) types: Vec<String>,
+pub(crate) struct StorageRule {
+    pub(crate) types: Vec<String>,
     /// A nested block that is a store of its own (`root_block_device`): one observation each.
     #[serde(default)]
-    pub(super) part: Option<String>,
+    pub(crate) part: Option<String>,
     /// The part's setting that names it among equals.
     #[serde(default)]
-    pub(super) part_label: Option<String>,
+    pub(crate) part_label: Option<String>,
     /// What holds when there is no such block; without it nothing is observed then.
     #[serde(default)]
-    pub(super) part_missing: Option<Absence>,
+    pub(crate) part_missing: Option<Absence>,
     /// Name of a store that is no nested block (`root_volume`).
     #[serde(default)]
-    pub(super) store: Option<String>,
+    pub(crate) store: Option<String>,
     /// The setting that a remedy would write; empty when there is none.
     #[serde(default)]
-    pub(super) setting: String,
+    pub(crate) setting: String,
     /// Without it, `setting` decides by true and false.
     #[serde(default)]
-    pub(super) decide: Vec<Decider>,
+    pub(crate) decide: Vec<Decider>,
     /// The first that applies.
     #[serde(default)]
-    pub(super) absent_when: Vec<Absence>,
-    pub(super) absent: Encrypted,
+    pub(crate) absent_when: Vec<Absence>,
+    pub(crate) absent: Encrypted,
     /// The stable reason, when `absent` is `unknown`.
     #[serde(default)]
-    pub(super) absent_reason: String,
+    pub(crate) absent_reason: String,
     /// Settings that name the key, in order.
     #[serde(default)]
-    pub(super) key: Vec<String>,
+    pub(crate) key: Vec<String>,
     /// Whether changing the setting replaces the resource.
     #[serde(default)]
-    pub(super) replaces: bool,
+    pub(crate) replaces: bool,
     #[serde(default)]
-    pub(super) inherits: Vec<Inherits>,
+    pub(crate) inherits: Vec<Inherits>,
     #[serde(default)]
-    pub(super) siblings: Vec<Sibling>,
+    pub(crate) siblings: Vec<Sibling>,
     /// Observed only when one of these holds; when none is given, always.
     #[serde(default)]
-    pub(super) only_when: Vec<Condition>,
+    pub(crate) only_when: Vec<Condition>,
     /// Never observed when one of these holds.
     #[serde(default)]
-    pub(super) never_when: Vec<Condition>,
+    pub(crate) never_when: Vec<Condition>,
 }
 
 /// A setting of an account and region that decides where a resource is silent.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct AccountRule {
+pub(crate) struct AccountRule {
     #[serde(rename = "type")]
-    pub(super) of: String,
-    pub(super) setting: String,
+    pub(crate) of: String,
+    pub(crate) setting: String,
     /// What its absence means.
-    pub(super) absent: Encrypted,
-    pub(super) covers: Vec<String>,
+    pub(crate) absent: Encrypted,
+    pub(crate) covers: Vec<String>,
 }
 
 /// What a placement is of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum What {
+pub(crate) enum What {
     Resource,
     Replica,
     Backup,
@@ -189,7 +189,7 @@ pub(super) enum What {
 }
 
 impl What {
-    pub(super) const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Resource => "resource",
             Self::Replica => "replica",
@@ -202,57 +202,67 @@ impl What {
 /// How a value names a region.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum ReadAs {
+pub(crate) enum ReadAs {
     #[default]
     Region,
     Zone,
     /// An ARN, or a reference to a resource, whose region it is.
     Resource,
+    /// A name or a path of a configuration that stands for one or more regions: `regional-europe-west1`.
+    Configuration,
+    /// The region beside the resource's own, as its cloud pairs them.
+    Pair,
 }
 
 /// Where a type of resource puts data beside its provider's region.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct PlacementRule {
-    /// `["*"]` means every type of the provider.
-    pub(super) types: Vec<String>,
-    pub(super) what: What,
+pub(crate) struct PlacementRule {
+    /// `aws_*` means every type of the provider.
+    pub(crate) types: Vec<String>,
+    pub(crate) what: What,
     /// The setting that names the region.
     #[serde(default)]
-    pub(super) setting: Option<String>,
+    pub(crate) setting: Option<String>,
     #[serde(default)]
-    pub(super) read_as: ReadAs,
+    pub(crate) read_as: ReadAs,
     /// The resource is a copy that stands in the region of its own provider.
     #[serde(default)]
-    pub(super) own_region: bool,
+    pub(crate) own_region: bool,
     /// The service has no region.
     #[serde(default)]
-    pub(super) global: bool,
+    pub(crate) global: bool,
     /// The setting that says how countries are restricted.
     #[serde(default)]
-    pub(super) restriction: Option<String>,
+    pub(crate) restriction: Option<String>,
+    /// The region that holds where the setting is absent.
+    #[serde(default)]
+    pub(crate) absent: Option<String>,
+    /// Observed only when this holds.
+    #[serde(default)]
+    pub(crate) when: Option<Condition>,
 }
 
 /// Whether the public internet reaches a resource.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct ListenerRule {
-    pub(super) types: Vec<String>,
+pub(crate) struct ListenerRule {
+    pub(crate) types: Vec<String>,
     /// Empty when the type alone decides.
     #[serde(default)]
-    pub(super) setting: String,
+    pub(crate) setting: String,
     #[serde(default)]
-    pub(super) public: Vec<String>,
+    pub(crate) public: Vec<String>,
     #[serde(default)]
-    pub(super) private: Vec<String>,
+    pub(crate) private: Vec<String>,
     /// What absence means.
-    pub(super) absent: Reach,
+    pub(crate) absent: Reach,
 }
 
 /// Who reaches a listener.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     Public,
     Private,
 }
@@ -260,32 +270,56 @@ pub(super) enum Reach {
 /// A provider, told by the first word of its types.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct ProviderRule {
+pub(crate) struct ProviderRule {
     /// The first words: `aws`; `azurerm`, `azapi`.
-    pub(super) prefixes: Vec<String>,
-    pub(super) stack: String,
-    pub(super) modelled: bool,
+    pub(crate) prefixes: Vec<String>,
+    pub(crate) stack: String,
+    pub(crate) modelled: bool,
+    /// The cloud, as `vocabulary/regions.yaml` names it.
+    #[serde(default)]
+    pub(crate) cloud: String,
+    /// Settings of a resource that say its own region, in order.
+    #[serde(default)]
+    pub(crate) region_settings: Vec<String>,
+    /// Where the region of a resource comes from that names none.
+    #[serde(default)]
+    pub(crate) region_of: RegionOf,
+}
+
+/// Where the region of a resource comes from that names none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RegionOf {
+    /// Nowhere: each resource says its own.
+    #[default]
+    Resource,
+    /// The provider's configuration, which every resource needs.
+    Provider,
+    /// The provider's configuration, for some of its resources.
+    ProviderOrResource,
+    /// Whoever deploys.
+    Deployment,
 }
 
 /// What looks like a store and is not modelled.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct ResidueRule {
+pub(crate) struct ResidueRule {
     /// Types that end with one of these name a store, for a provider that is modelled.
     #[serde(default)]
-    pub(super) endings: Vec<String>,
+    pub(crate) endings: Vec<String>,
     /// Types that have one of these words name a store, for a provider that is not.
     #[serde(default)]
-    pub(super) words: Vec<String>,
+    pub(crate) words: Vec<String>,
     /// Endings that never do: what describes, permits or attaches.
     #[serde(default)]
-    pub(super) not_endings: Vec<String>,
+    pub(crate) not_endings: Vec<String>,
     /// Types that look so and keep nothing.
     #[serde(default)]
-    pub(super) not_types: Vec<String>,
+    pub(crate) not_types: Vec<String>,
     /// Modules from elsewhere that only compute names.
     #[serde(default)]
-    pub(super) not_modules: Vec<String>,
+    pub(crate) not_modules: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -316,6 +350,7 @@ enum Engine {
 #[serde(rename_all = "kebab-case")]
 enum Language {
     Terraform,
+    Cloudformation,
 }
 
 #[derive(Deserialize)]
@@ -348,7 +383,7 @@ struct RegionsDocument {
     _kind: String,
     #[serde(rename = "metadata")]
     _metadata: VocabularyMetadata,
-    spec: RegionsSpec,
+    spec: BTreeMap<String, CloudRegions>,
 }
 
 #[derive(Deserialize)]
@@ -358,31 +393,39 @@ struct VocabularyMetadata {
     _id: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RegionsSpec {
-    aws: CloudRegions,
-}
-
 /// Where the regions of a cloud lie.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CloudRegions {
+pub(crate) struct CloudRegions {
     /// Region to jurisdiction.
     regions: BTreeMap<String, String>,
     /// Beginning of a zone's name to jurisdiction, where a zone lies elsewhere than its region.
     #[serde(default)]
     zones: BTreeMap<String, String>,
+    /// Region to the region that its copies go to.
+    #[serde(default)]
+    pairs: BTreeMap<String, String>,
+}
+
+/// A region's name as the vocabulary has it: `West Europe` is `westeurope`, `EUR4` is `eur4`.
+fn folded(name: &str) -> String {
+    name.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect()
 }
 
 impl CloudRegions {
-    /// The jurisdiction of a region.
-    pub(super) fn of_region(&self, region: &str) -> Option<&str> {
-        self.regions.get(region).map(String::as_str)
+    /// A region by one of its spellings, and its jurisdiction.
+    pub(crate) fn of_region(&self, region: &str) -> Option<(&str, &str)> {
+        let known = self.regions.get_key_value(region).or_else(|| self.regions.get_key_value(&folded(region)));
+        known.map(|(name, place)| (name.as_str(), place.as_str()))
+    }
+
+    /// The region that copies of a region go to.
+    pub(crate) fn pair_of(&self, region: &str) -> Option<&str> {
+        self.pairs.get(region).map(String::as_str)
     }
 
     /// The region and the jurisdiction of an availability, local or wavelength zone.
-    pub(super) fn of_zone(&self, zone: &str) -> Option<(&str, &str)> {
+    pub(crate) fn of_zone(&self, zone: &str) -> Option<(&str, &str)> {
         let longest = |map: &'_ BTreeMap<String, String>| -> Option<String> {
             map.keys().filter(|k| begins(zone, k)).max_by_key(|k| k.len()).cloned()
         };
@@ -406,38 +449,40 @@ fn begins(zone: &str, prefix: &str) -> bool {
 
 /// A rule and the document that says it.
 #[derive(Clone, Debug)]
-pub(super) struct Said<T> {
-    pub(super) rule: Arc<T>,
-    pub(super) probe: ProbeRef,
+pub(crate) struct Said<T> {
+    pub(crate) rule: Arc<T>,
+    pub(crate) probe: ProbeRef,
 }
 
 /// Everything that is known.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Knowledge {
-    pub(super) storage: BTreeMap<String, Vec<Said<StorageRule>>>,
-    pub(super) account: Vec<Said<AccountRule>>,
-    pub(super) placement: BTreeMap<String, Vec<Said<PlacementRule>>>,
-    pub(super) listener: BTreeMap<String, Said<ListenerRule>>,
-    pub(super) providers: BTreeMap<String, Said<ProviderRule>>,
-    pub(super) residue: ResidueRule,
+pub(crate) struct Knowledge {
+    pub(crate) storage: BTreeMap<String, Vec<Said<StorageRule>>>,
+    pub(crate) account: Vec<Said<AccountRule>>,
+    pub(crate) placement: BTreeMap<String, Vec<Said<PlacementRule>>>,
+    pub(crate) listener: BTreeMap<String, Said<ListenerRule>>,
+    pub(crate) providers: BTreeMap<String, Said<ProviderRule>>,
+    pub(crate) residue: ResidueRule,
     /// What observes providers and residue; the document that names the providers.
-    pub(super) probe: Option<ProbeRef>,
-    pub(super) aws: CloudRegions,
+    pub(crate) probe: Option<ProbeRef>,
+    clouds: BTreeMap<String, CloudRegions>,
+    /// The language that the rules are for: `terraform`.
+    pub(crate) language: &'static str,
     wanted: BTreeMap<String, BTreeSet<String>>,
     digest: Option<Digest>,
 }
 
-const FOLDER: &str = "probes/terraform/";
 const REGIONS: &str = "vocabulary/regions.yaml";
 
 impl Knowledge {
     /// Reads every document that is ours; all that is wrong is told at once.
-    pub(super) fn load(files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
+    pub(crate) fn load(files: &[CatalogFile], language: &'static str) -> Result<Self, Vec<DocumentError>> {
+        let folder = format!("probes/{language}/");
         let mut ours: Vec<&CatalogFile> =
-            files.iter().filter(|f| f.path.starts_with(FOLDER) || f.path == REGIONS).collect();
+            files.iter().filter(|f| f.path.starts_with(&folder) || f.path == REGIONS).collect();
         ours.sort_by(|a, b| a.path.cmp(&b.path));
-        let (mut out, mut errors) = (Self::default(), Vec::new());
-        let mut hasher = FieldHasher::new("ligase.terraform-knowledge.v1");
+        let (mut out, mut errors) = (Self { language, ..Self::default() }, Vec::new());
+        let mut hasher = FieldHasher::new("ligase.resource-knowledge.v1").field(language);
         for file in ours {
             hasher = hasher.field(file.path.as_bytes()).field(&file.bytes);
             let result = if file.path == REGIONS { out.read_regions(file) } else { out.read(file) };
@@ -447,14 +492,14 @@ impl Knowledge {
         if errors.is_empty() { Ok(out) } else { Err(errors) }
     }
 
-    pub(super) fn digest_parts(&self) -> Vec<u8> {
+    pub(crate) fn digest_parts(&self) -> Vec<u8> {
         self.digest.map(|d| d.as_bytes().to_vec()).unwrap_or_default()
     }
 
     fn read_regions(&mut self, file: &CatalogFile) -> Result<(), Vec<DocumentError>> {
         let document: RegionsDocument =
             read_one(&file.path, &file.bytes, API_VERSION, "Regions").map_err(|e| vec![e])?;
-        self.aws = document.spec.aws;
+        self.clouds = document.spec;
         Ok(())
     }
 
@@ -484,6 +529,7 @@ impl Knowledge {
             let rule = Arc::new(rule);
             for of in &rule.types {
                 self.want(of, rule.setting.iter().chain(&rule.restriction));
+                self.want(of, rule.when.iter().flat_map(|w| w.present.iter().chain(&w.missing).chain(&w.setting)));
                 let said = Said { rule: rule.clone(), probe: probe.clone() };
                 self.placement.entry(of.clone()).or_default().push(said);
             }
@@ -545,16 +591,39 @@ impl Knowledge {
     }
 
     /// The settings of a type that are kept when looking.
-    pub(super) fn wanted(&self, of: &str) -> BTreeSet<String> {
+    pub(crate) fn wanted(&self, of: &str) -> BTreeSet<String> {
         let mut out: BTreeSet<String> = ["provider", "region"].map(str::to_owned).into();
-        out.extend(["*", of].iter().filter_map(|k| self.wanted.get(*k)).flatten().cloned());
+        out.extend(self.provider_of(of).iter().flat_map(|p| p.rule.region_settings.iter().cloned()));
+        let every = every_of(of);
+        out.extend([every.as_str(), of].iter().filter_map(|k| self.wanted.get(*k)).flatten().cloned());
         out
     }
 
-    /// The provider of a type.
-    pub(super) fn provider_of(&self, of: &str) -> Option<&Said<ProviderRule>> {
-        self.providers.get(of.split('_').next().unwrap_or(of))
+    /// The rules for places of a type: those of every type of its provider first.
+    pub(crate) fn placement_of(&self, of: &str) -> impl Iterator<Item = &Said<PlacementRule>> {
+        let every = self.placement.get(&every_of(of)).into_iter().flatten();
+        every.chain(self.placement.get(of).into_iter().flatten())
     }
+
+    /// The provider of a type.
+    pub(crate) fn provider_of(&self, of: &str) -> Option<&Said<ProviderRule>> {
+        self.providers.get(prefix_of(of))
+    }
+
+    /// The regions of a provider's cloud.
+    pub(crate) fn regions_of(&self, provider: &ProviderRule) -> Option<&CloudRegions> {
+        self.clouds.get(&provider.cloud)
+    }
+}
+
+/// `aws` of `aws_s3_bucket`, `AWS` of `AWS::S3::Bucket`.
+pub(crate) fn prefix_of(of: &str) -> &str {
+    of.split("::").next().filter(|p| p.len() < of.len()).or_else(|| of.split('_').next()).unwrap_or(of)
+}
+
+/// How rules name every type of a provider: `aws_*`, `AWS::*`.
+fn every_of(of: &str) -> String {
+    format!("{}{}*", prefix_of(of), if of.contains("::") { "::" } else { "_" })
 }
 
 /// A rule without deciders decides by its setting's truth.

@@ -18,81 +18,105 @@ const REPEATED: usize = 50_000;
 const SETTINGS_BLOCKS: usize = 16;
 
 /// A setting of a block.
-pub(super) struct Setting {
+pub(crate) struct Setting {
     /// Its path without indices.
-    pub(super) dotted: String,
-    pub(super) value: Expr,
+    pub(crate) dotted: String,
+    pub(crate) value: Expr,
 }
 
 /// A block of a file with its settings.
-pub(super) struct Block<'a> {
-    pub(super) file: usize,
-    pub(super) seen: &'a Seen,
+pub(crate) struct Block<'a> {
+    pub(crate) file: usize,
+    pub(crate) seen: &'a Seen,
     /// The first label: a resource's type, a provider's or a module's name.
-    pub(super) of: &'a str,
+    pub(crate) of: &'a str,
     /// The second label: a resource's name.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// By path with indices: `root_block_device[0].encrypted`.
-    pub(super) settings: BTreeMap<&'a str, Setting>,
+    pub(crate) settings: BTreeMap<&'a str, Setting>,
     /// Nested blocks, by path with indices.
-    pub(super) blocks: BTreeSet<&'a str>,
+    pub(crate) blocks: BTreeSet<&'a str>,
     /// Paths of nested blocks that an expression generates.
-    pub(super) dynamic: BTreeSet<&'a str>,
+    pub(crate) dynamic: BTreeSet<&'a str>,
     /// False when not all of it is known: broken, too large, or overridden by another file.
-    pub(super) whole: bool,
+    pub(crate) whole: bool,
+    /// It stands in a file that overrides others.
+    overrides: bool,
+    /// Files that override it.
+    pub(crate) overridden: BTreeSet<usize>,
     anchors: BTreeMap<&'a str, Span>,
 }
 
+impl<'a> Block<'a> {
+    /// Takes over what another block says: an attribute for an attribute, nested blocks of a type for those of the type.
+    /// What comes from another file has no place in this one.
+    fn merge(&mut self, other: Self) {
+        let first = |path: &str| path.split(['.', '[']).next().unwrap_or_default().to_owned();
+        let said: BTreeSet<String> =
+            other.settings.keys().chain(&other.blocks).chain(&other.dynamic).map(|p| first(p)).collect();
+        let stays = |path: &str| !said.contains(&first(path));
+        self.settings.retain(|path, _| stays(path));
+        self.blocks.retain(|path| stays(path));
+        self.dynamic.retain(|path| stays(path));
+        self.anchors.retain(|name, _| name.split_once(':').is_none_or(|(_, path)| stays(path)));
+        self.settings.extend(other.settings);
+        self.blocks.extend(other.blocks);
+        self.dynamic.extend(other.dynamic);
+        self.whole &= other.whole;
+        self.overridden.insert(other.file);
+    }
+}
+
 impl Block<'_> {
-    pub(super) fn anchor(&self, name: &str) -> Option<Span> {
+    pub(crate) fn anchor(&self, name: &str) -> Option<Span> {
         self.anchors.get(name).copied()
     }
 
     /// A setting of the block itself, by its plain name.
-    pub(super) fn setting(&self, name: &str) -> Option<&Expr> {
+    pub(crate) fn setting(&self, name: &str) -> Option<&Expr> {
         self.settings.get(name).map(|s| &s.value)
     }
 
     /// `aws_db_instance.records`.
-    pub(super) fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("{}.{}", self.of, self.name)
     }
 }
 
 /// A name's value and the file that says it.
-pub(super) struct Bound {
-    pub(super) file: usize,
+pub(crate) struct Bound {
+    pub(crate) file: usize,
     /// `None`: declared without a value.
-    pub(super) value: Option<Expr>,
+    pub(crate) value: Option<Expr>,
 }
 
 /// A call of another module.
-pub(super) struct Call<'a> {
-    pub(super) block: Block<'a>,
-    pub(super) arguments: BTreeMap<&'a str, Bound>,
+pub(crate) struct Call<'a> {
+    pub(crate) block: Block<'a>,
+    pub(crate) arguments: BTreeMap<&'a str, Bound>,
     /// The folder that it names, when that is in this repository.
-    pub(super) folder: Option<usize>,
+    pub(crate) folder: Option<usize>,
 }
 
 /// One folder of Terraform files.
 #[derive(Default)]
-pub(super) struct Folder<'a> {
-    pub(super) path: Vec<u8>,
-    pub(super) resources: Vec<Block<'a>>,
-    pub(super) providers: Vec<Block<'a>>,
-    pub(super) terraform: Vec<Block<'a>>,
-    pub(super) calls: BTreeMap<&'a str, Call<'a>>,
-    pub(super) variables: BTreeMap<&'a str, Bound>,
-    pub(super) locals: BTreeMap<&'a str, Bound>,
-    pub(super) outputs: BTreeMap<&'a str, Bound>,
+pub(crate) struct Folder<'a> {
+    pub(crate) path: Vec<u8>,
+    pub(crate) resources: Vec<Block<'a>>,
+    pub(crate) providers: Vec<Block<'a>>,
+    pub(crate) terraform: Vec<Block<'a>>,
+    pub(crate) calls: BTreeMap<&'a str, Call<'a>>,
+    pub(crate) variables: BTreeMap<&'a str, Bound>,
+    pub(crate) locals: BTreeMap<&'a str, Bound>,
+    pub(crate) outputs: BTreeMap<&'a str, Bound>,
     /// What Terraform itself reads for a root: `terraform.tfvars`, then `*.auto.tfvars` by name; the last wins.
-    pub(super) tfvars: BTreeMap<&'a str, Bound>,
+    pub(crate) tfvars: BTreeMap<&'a str, Bound>,
     /// What somebody may pass by `-var-file`: up to two different values, since two already contradict.
-    pub(super) elsewhere: BTreeMap<&'a str, Vec<Bound>>,
+    pub(crate) elsewhere: BTreeMap<&'a str, Vec<Bound>>,
     /// A tfvars file of it could not be read: what a variable is cannot be known.
-    pub(super) unsure: bool,
+    pub(crate) unsure: bool,
     /// Parts of files that could not be read.
-    pub(super) broken: Vec<(usize, &'a Seen)>,
+    pub(crate) broken: Vec<(usize, &'a Seen)>,
     /// A file of it runs in production, as its path says.
     source: bool,
 }
@@ -116,22 +140,22 @@ impl Folder<'_> {
 }
 
 /// A folder as one caller sees it.
-pub(super) struct Instance {
-    pub(super) folder: usize,
+pub(crate) struct Instance {
+    pub(crate) folder: usize,
     /// `module.records.`, or nothing for a root.
-    pub(super) prefix: String,
+    pub(crate) prefix: String,
     /// The caller and the name of the call.
-    pub(super) caller: Option<(usize, String)>,
+    pub(crate) caller: Option<(usize, String)>,
     /// By name of the call.
-    pub(super) children: BTreeMap<String, usize>,
+    pub(crate) children: BTreeMap<String, usize>,
     /// The root that it hangs from.
-    pub(super) root: usize,
+    pub(crate) root: usize,
     depth: usize,
 }
 
 /// Why a call has no instance.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Unfollowed {
+pub(crate) enum Unfollowed {
     /// The module is not in this repository.
     Elsewhere,
     /// It calls itself, nests too deep, or there are too many.
@@ -139,12 +163,21 @@ pub(super) enum Unfollowed {
 }
 
 /// All folders and instances of a revision.
-pub(super) struct Scope<'a> {
-    pub(super) files: &'a [&'a LookedFile],
-    pub(super) folders: Vec<Folder<'a>>,
-    pub(super) instances: Vec<Instance>,
+pub(crate) struct Scope<'a> {
+    pub(crate) files: &'a [&'a LookedFile],
+    pub(crate) folders: Vec<Folder<'a>>,
+    pub(crate) instances: Vec<Instance>,
     /// Calls that lead nowhere: the instance and the call's name.
-    pub(super) unfollowed: Vec<(usize, String, Unfollowed)>,
+    pub(crate) unfollowed: Vec<(usize, String, Unfollowed)>,
+}
+
+/// What a module is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Layout {
+    /// All files of a folder.
+    Folders,
+    /// Each file.
+    Files,
 }
 
 fn folder_of(path: &RepoPath) -> &[u8] {
@@ -171,6 +204,8 @@ fn block<'a>(file: usize, seen: &'a Seen, more: &[&'a Seen]) -> Block<'a> {
         blocks: BTreeSet::new(),
         dynamic: BTreeSet::new(),
         whole: seen.attributes.get("whole").and_then(|v| v.as_bool()).unwrap_or(false),
+        overrides: false,
+        overridden: BTreeSet::new(),
         anchors: BTreeMap::new(),
     };
     for part in std::iter::once(&seen).chain(more) {
@@ -188,7 +223,7 @@ fn block<'a>(file: usize, seen: &'a Seen, more: &[&'a Seen]) -> Block<'a> {
 }
 
 /// A path without its indices: `rule[0].apply[1].x` is `rule.apply.x`.
-pub(super) fn dotted(path: &str) -> String {
+pub(crate) fn dotted(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     let mut inside = false;
     for c in path.chars() {
@@ -227,13 +262,20 @@ fn is_override(name: &[u8]) -> bool {
 
 impl<'a> Scope<'a> {
     /// From the files of a revision, whatever their order.
-    pub(super) fn new(files: &'a [&'a LookedFile]) -> Self {
+    pub(crate) fn new(files: &'a [&'a LookedFile], layout: Layout) -> Self {
         let mut scope = Self { files, folders: Vec::new(), instances: Vec::new(), unfollowed: Vec::new() };
         let mut order: Vec<usize> = (0..files.len()).collect();
         order.sort_by(|a, b| files[*a].path.cmp(&files[*b].path));
         let mut by_path: BTreeMap<&[u8], usize> = BTreeMap::new();
-        for file in order.iter().copied().filter(|f| var_file(files[*f].path.file_name()).is_none()) {
-            let path = folder_of(&files[file].path);
+        let is_module = |f: &usize| match layout {
+            Layout::Folders => var_file(files[*f].path.file_name()).is_none(),
+            Layout::Files => !files[*f].observations.seen.is_empty(),
+        };
+        for file in order.iter().copied().filter(is_module) {
+            let path = match layout {
+                Layout::Folders => folder_of(&files[file].path),
+                Layout::Files => files[file].path.as_bytes(),
+            };
             let at = *by_path.entry(path).or_insert_with(|| {
                 scope.folders.push(Folder { path: path.to_vec(), ..Folder::default() });
                 scope.folders.len() - 1
@@ -241,10 +283,10 @@ impl<'a> Scope<'a> {
             scope.folders[at].read(file, files[file]);
         }
         scope.folders.iter_mut().for_each(Folder::settle_overrides);
-        for file in order {
-            scope.read_var_file(file, &by_path);
+        if layout == Layout::Folders {
+            order.iter().for_each(|file| scope.read_var_file(*file, &by_path));
         }
-        scope.resolve_calls(&by_path);
+        scope.resolve_calls(&by_path, layout);
         scope.instantiate();
         scope
     }
@@ -282,9 +324,12 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn resolve_calls(&mut self, by_path: &BTreeMap<&[u8], usize>) {
+    fn resolve_calls(&mut self, by_path: &BTreeMap<&[u8], usize>, layout: Layout) {
         for folder in &mut self.folders {
-            let path = folder.path.clone();
+            let mut path = folder.path.clone();
+            if layout == Layout::Files {
+                path.truncate(path.iter().rposition(|b| *b == b'/').unwrap_or(0));
+            }
             for call in folder.calls.values_mut() {
                 let Some(Expr::Text(source)) = call.block.setting("source") else { continue };
                 call.folder = join(&path, source).and_then(|p| by_path.get(p.as_slice()).copied());
@@ -377,12 +422,12 @@ impl<'a> Scope<'a> {
         false
     }
 
-    pub(super) fn folder(&self, instance: usize) -> &Folder<'a> {
+    pub(crate) fn folder(&self, instance: usize) -> &Folder<'a> {
         &self.folders[self.instances[instance].folder]
     }
 
     /// The call that made an instance, and its caller.
-    pub(super) fn call(&self, instance: usize) -> Option<(usize, &Call<'a>)> {
+    pub(crate) fn call(&self, instance: usize) -> Option<(usize, &Call<'a>)> {
         let (caller, name) = self.instances[instance].caller.as_ref()?;
         self.folder(*caller).calls.get(name.as_str()).map(|c| (*caller, c))
     }
@@ -421,20 +466,25 @@ impl<'a> Folder<'a> {
             }
         }
         if is_override(looked.path.file_name()) {
-            self.resources.iter_mut().filter(|r| r.file == file).for_each(|r| r.whole = false);
+            self.resources.iter_mut().filter(|r| r.file == file).for_each(|r| r.overrides = true);
         }
     }
 
-    /// What an override file says of a resource is merged by Terraform; here the resource is then not known as a whole,
-    /// and stands once.
+    /// What an override file says of a resource is merged into it, as Terraform does; a resource that stands twice
+    /// otherwise, or is only overridden, is not known as a whole. Either way it stands once.
     fn settle_overrides(&mut self) {
         let mut at: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         let mut kept: Vec<Block<'a>> = Vec::new();
-        for resource in std::mem::take(&mut self.resources) {
+        let (overriding, mut all): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.resources).into_iter().partition(|r| r.overrides);
+        all.extend(overriding);
+        for mut resource in all {
             match at.get(&(resource.of, resource.name)) {
+                Some(first) if resource.overrides && !kept[*first].overrides => kept[*first].merge(resource),
                 Some(first) => kept[*first].whole = false,
                 None => {
                     at.insert((resource.of, resource.name), kept.len());
+                    resource.whole &= !resource.overrides;
                     kept.push(resource);
                 }
             }

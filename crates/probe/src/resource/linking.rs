@@ -4,8 +4,8 @@
 
 use super::eval::{Found, Trace, lookup, resolve, resources};
 use super::expr::Expr;
-use super::knowledge::Knowledge;
-use super::scope::{Block, Scope};
+use super::knowledge::{Knowledge, prefix_of};
+use super::scope::{Block, Layout, Scope};
 use super::{placement, residue, storage};
 use ligase_domain::{LookedFile, Observation, Place, ProbeRef, Seen, Span, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,9 +17,9 @@ const HOPS: usize = 16;
 type Address<'a> = (usize, &'a str, &'a str);
 
 /// The shared knowledge of one linking.
-pub(super) struct Linking<'s, 'a> {
-    pub(super) knowledge: &'s Knowledge,
-    pub(super) scope: &'s Scope<'a>,
+pub(crate) struct Linking<'s, 'a> {
+    pub(crate) knowledge: &'s Knowledge,
+    pub(crate) scope: &'s Scope<'a>,
     /// Resources of each type with their instance.
     by_type: BTreeMap<&'a str, Vec<(usize, &'s Block<'a>)>>,
     by_address: BTreeMap<Address<'a>, &'s Block<'a>>,
@@ -44,28 +44,29 @@ struct AccountPlace {
 }
 
 /// A provider configuration that a resource has.
-pub(super) struct Configured<'s, 'a> {
-    pub(super) instance: usize,
-    pub(super) block: &'s Block<'a>,
+pub(crate) struct Configured<'s, 'a> {
+    pub(crate) instance: usize,
+    pub(crate) block: &'s Block<'a>,
 }
 
 /// One resource in one instance.
 #[derive(Clone, Copy)]
-pub(super) struct Subject<'s, 'a> {
-    pub(super) instance: usize,
-    pub(super) block: &'s Block<'a>,
+pub(crate) struct Subject<'s, 'a> {
+    pub(crate) instance: usize,
+    pub(crate) block: &'s Block<'a>,
 }
 
-/// All observations of a revision's Terraform files, sorted by path, span, kind and content.
-pub(super) fn link(knowledge: &Knowledge, files: &[&LookedFile]) -> Vec<Observation> {
-    let scope = Scope::new(files);
+/// All observations of a revision's files of one language, sorted by path, span, kind and content.
+pub(crate) fn link(knowledge: &Knowledge, files: &[&LookedFile], layout: Layout) -> Vec<Observation> {
+    let scope = Scope::new(files, layout);
     let linking = Linking::new(knowledge, &scope);
     let mut out = Vec::new();
+    let mut asked = BTreeSet::new();
     for instance in 0..scope.instances.len() {
         for block in &scope.folder(instance).resources {
             let subject = Subject { instance, block };
             storage::observe(&linking, subject, &mut out);
-            placement::observe(&linking, subject, &mut out);
+            placement::observe(&linking, subject, &mut asked, &mut out);
             residue::observe(&linking, subject, &mut out);
         }
         placement::observe_providers(&linking, instance, &mut out);
@@ -174,7 +175,7 @@ impl<'s, 'a> Linking<'s, 'a> {
     }
 
     /// Whether a setting of the account, for the same provider configuration and region, encrypts what is silent.
-    pub(super) fn account_encrypts(&self, subject: Subject<'_, '_>, trace: &mut Trace) -> bool {
+    pub(crate) fn account_encrypts(&self, subject: Subject<'_, '_>, trace: &mut Trace) -> bool {
         if self.accounts.is_empty() {
             return false;
         }
@@ -213,16 +214,16 @@ impl<'s, 'a> Linking<'s, 'a> {
         self.loose = loose;
     }
 
-    pub(super) fn of_type(&self, of: &str) -> &[(usize, &'s Block<'a>)] {
+    pub(crate) fn of_type(&self, of: &str) -> &[(usize, &'s Block<'a>)] {
         self.by_type.get(of).map_or(&[], Vec::as_slice)
     }
 
-    pub(super) fn at(&self, instance: usize, of: &str, name: &str) -> Option<Subject<'s, 'a>> {
+    pub(crate) fn at(&self, instance: usize, of: &str, name: &str) -> Option<Subject<'s, 'a>> {
         self.by_address.get(&(instance, of, name)).map(|block| Subject { instance, block })
     }
 
     /// The siblings of a type that point to a resource, and whether one points nobody knows where.
-    pub(super) fn siblings_of<'b>(
+    pub(crate) fn siblings_of<'b>(
         &'b self,
         of: &'b str,
         subject: Subject<'b, 'b>,
@@ -233,7 +234,7 @@ impl<'s, 'a> Linking<'s, 'a> {
     }
 
     /// The resource that a setting refers to, or names literally.
-    pub(super) fn target(
+    pub(crate) fn target(
         &self,
         from: Subject<'s, 'a>,
         by: &str,
@@ -256,20 +257,20 @@ impl<'s, 'a> Linking<'s, 'a> {
             Found::Null => Target::None,
             Found::Text(text) => self.named(from.instance, types, named, &text).map_or(Target::Outside, Target::At),
             Found::Resource(_) | Found::Outside | Found::Looked(_) => Target::Outside,
-            Found::List(_) | Found::Unknown => Target::Unknown,
+            Found::List(_) | Found::Missing | Found::Unknown => Target::Unknown,
         }
     }
 
     /// The resource of a type under the same root whose own name is this text.
-    pub(super) fn named(&self, instance: usize, types: &[&str], named: &[&str], text: &str) -> Option<Subject<'s, 'a>> {
+    pub(crate) fn named(&self, instance: usize, types: &[&str], named: &[&str], text: &str) -> Option<Subject<'s, 'a>> {
         let root = self.scope.instances[instance].root;
         let keys = types.iter().flat_map(|of| named.iter().map(move |n| (root, *of, *n, text.to_owned())));
         keys.into_iter().find_map(|key| self.by_name.get(&key).copied())
     }
 
     /// The provider and the alias that a resource is bound to.
-    pub(super) fn bound_to(&self, block: &Block<'_>) -> (String, String) {
-        let own = block.of.split('_').next().unwrap_or(block.of).to_owned();
+    pub(crate) fn bound_to(&self, block: &Block<'_>) -> (String, String) {
+        let own = prefix_of(block.of).to_owned();
         match block.setting("provider") {
             Some(Expr::Ref(path)) if path.len() == 1 => (path[0].clone(), String::new()),
             Some(Expr::Ref(path)) if path.len() > 1 => (path[0].clone(), path[1].clone()),
@@ -282,7 +283,7 @@ impl<'s, 'a> Linking<'s, 'a> {
     }
 
     /// The configuration of a provider as an instance sees it: its own, what the caller passes, or the caller's default.
-    pub(super) fn configured(&self, instance: usize, name: &str, alias: &str) -> Option<Configured<'s, 'a>> {
+    pub(crate) fn configured(&self, instance: usize, name: &str, alias: &str) -> Option<Configured<'s, 'a>> {
         let (mut instance, mut name, mut alias) = (instance, name.to_owned(), alias.to_owned());
         for _ in 0..HOPS {
             let folder = self.scope.instances[instance].folder;
@@ -308,10 +309,11 @@ impl<'s, 'a> Linking<'s, 'a> {
     }
 
     /// Puts an observation together.
-    pub(super) fn observation(&self, draft: Draft<'_>) -> Observation {
+    pub(crate) fn observation(&self, draft: Draft<'_>) -> Observation {
         let looked = self.scope.files[draft.file];
         let mut files = draft.trace.files.clone();
         files.insert(draft.file);
+        files.extend(&draft.merged);
         let mut at = draft.instance;
         while let Some((caller, call)) = at.and_then(|i| self.scope.call(i)) {
             files.insert(call.block.file);
@@ -334,7 +336,7 @@ impl<'s, 'a> Linking<'s, 'a> {
 }
 
 /// Where a setting points.
-pub(super) enum Target<'s, 'a> {
+pub(crate) enum Target<'s, 'a> {
     /// The setting is absent.
     None,
     At(Subject<'s, 'a>),
@@ -344,7 +346,7 @@ pub(super) enum Target<'s, 'a> {
 }
 
 /// An alias is always a literal.
-pub(super) fn alias_of<'x>(provider: &'x Block<'_>) -> &'x str {
+pub(crate) fn alias_of<'x>(provider: &'x Block<'_>) -> &'x str {
     match provider.setting("alias") {
         Some(Expr::Text(alias)) => alias,
         _ => "",
@@ -352,22 +354,24 @@ pub(super) fn alias_of<'x>(provider: &'x Block<'_>) -> &'x str {
 }
 
 /// What an observation is made of.
-pub(super) struct Draft<'x> {
-    pub(super) kind: &'x str,
-    pub(super) file: usize,
+pub(crate) struct Draft<'x> {
+    pub(crate) kind: &'x str,
+    pub(crate) file: usize,
     /// The instance that it is seen in; its callers are among the sources.
-    pub(super) instance: Option<usize>,
-    pub(super) span: Span,
-    pub(super) anchors: BTreeMap<String, Span>,
-    pub(super) snippet: &'x str,
-    pub(super) probe: &'x ProbeRef,
-    pub(super) trace: &'x Trace,
-    pub(super) attributes: BTreeMap<&'x str, Value>,
+    pub(crate) instance: Option<usize>,
+    pub(crate) span: Span,
+    pub(crate) anchors: BTreeMap<String, Span>,
+    pub(crate) snippet: &'x str,
+    pub(crate) probe: &'x ProbeRef,
+    pub(crate) trace: &'x Trace,
+    pub(crate) attributes: BTreeMap<&'x str, Value>,
+    /// Files that override its block.
+    pub(crate) merged: BTreeSet<usize>,
 }
 
 impl<'x> Draft<'x> {
     /// Of a block as a whole, without attributes.
-    pub(super) fn of(
+    pub(crate) fn of(
         kind: &'x str,
         file: usize,
         instance: Option<usize>,
@@ -385,16 +389,23 @@ impl<'x> Draft<'x> {
             probe,
             trace,
             attributes: BTreeMap::new(),
+            merged: BTreeSet::new(),
         }
     }
 
-    pub(super) fn with(mut self, name: &'x str, value: impl Into<Value>) -> Self {
+    pub(crate) fn with(mut self, name: &'x str, value: impl Into<Value>) -> Self {
         self.attributes.insert(name, value.into());
         self
     }
 
+    /// With the files that a block was merged from.
+    pub(crate) fn merged(mut self, block: &Block<'_>) -> Self {
+        self.merged.extend(&block.overridden);
+        self
+    }
+
     /// With anchors of a block under their own or another name.
-    pub(super) fn anchored(mut self, block: &Block<'_>, names: &[(&str, &str)]) -> Self {
+    pub(crate) fn anchored(mut self, block: &Block<'_>, names: &[(&str, &str)]) -> Self {
         for (name, as_name) in names {
             self.anchors.extend(block.anchor(name).map(|span| ((*as_name).to_owned(), span)));
         }

@@ -3,14 +3,14 @@
 
 use super::eval::{Found, Trace, lookup, resolve};
 use super::expr::Expr;
-use super::knowledge::Reach;
+use super::knowledge::{Reach, prefix_of};
 use super::linking::{Draft, Linking, Subject};
 use super::scope::Unfollowed;
 use ligase_domain::{Observation, ProbeRef};
 use std::collections::BTreeMap;
 
 /// Emits a listener, or what looks like a store.
-pub(super) fn observe(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, out: &mut Vec<Observation>) {
+pub(crate) fn observe(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, out: &mut Vec<Observation>) {
     listener(linking, subject, out);
     let block = subject.block;
     let Some(said) = linking.knowledge.provider_of(block.of) else { return };
@@ -19,13 +19,20 @@ pub(super) fn observe(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, out: 
         let address = format!("{}{}", linking.scope.instances[subject.instance].prefix, block.address());
         let trace = Trace::default();
         let draft = Draft::of("unmodelled", block.file, Some(subject.instance), block.seen, &said.probe, &trace);
-        out.push(linking.observation(unmodelled(draft, &said.rule.stack, "storage", block.of, &address)));
+        out.push(linking.observation(unmodelled(linking, draft, &said.rule.stack, "storage", block.of, &address)));
     }
 }
 
-fn unmodelled<'x>(draft: Draft<'x>, stack: &str, of: &str, looks_like: &str, place: &str) -> Draft<'x> {
+fn unmodelled<'x>(
+    linking: &Linking<'_, '_>,
+    draft: Draft<'x>,
+    stack: &str,
+    of: &str,
+    looks_like: &str,
+    place: &str,
+) -> Draft<'x> {
     draft
-        .with("language", "terraform")
+        .with("language", linking.knowledge.language)
         .with("stack", stack)
         .with("of", of)
         .with("looks_like", looks_like)
@@ -35,7 +42,10 @@ fn unmodelled<'x>(draft: Draft<'x>, stack: &str, of: &str, looks_like: &str, pla
 fn looks_like_store(linking: &Linking<'_, '_>, of: &str, modelled: bool) -> bool {
     let residue = &linking.knowledge.residue;
     let ends = |endings: &[String]| {
-        endings.iter().any(|e| of.strip_suffix(e.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')))
+        endings.iter().any(|e| {
+            of.strip_suffix(e.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with(['_', ':']) || e.starts_with(char::is_uppercase))
+        })
     };
     if residue.not_types.iter().any(|t| t == of) || ends(&residue.not_endings) {
         return false;
@@ -70,7 +80,7 @@ fn listener(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, out: &mut Vec<O
     let stack = linking.knowledge.provider_of(block.of).map_or("", |p| p.rule.stack.as_str());
     let address = format!("{}{}", linking.scope.instances[subject.instance].prefix, block.address());
     let draft = Draft::of("listener", block.file, Some(subject.instance), block.seen, &said.probe, &trace)
-        .with("language", "terraform")
+        .with("language", linking.knowledge.language)
         .with("stack", stack)
         .with("public", reach)
         .with("address", address)
@@ -81,7 +91,7 @@ fn listener(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, out: &mut Vec<O
 
 /// Emits, once for each folder, the stacks that it uses; for stacks that are not modelled, that nothing is known of their
 /// places; and what could not be read.
-pub(super) fn observe_folders(linking: &Linking<'_, '_>, out: &mut Vec<Observation>) {
+pub(crate) fn observe_folders(linking: &Linking<'_, '_>, out: &mut Vec<Observation>) {
     for folder in &linking.scope.folders {
         let mut stacks = BTreeMap::new();
         for block in folder.providers.iter().chain(&folder.resources) {
@@ -92,26 +102,33 @@ pub(super) fn observe_folders(linking: &Linking<'_, '_>, out: &mut Vec<Observati
         let trace = Trace::default();
         for (stack, (said, block)) in stacks {
             let draft = || Draft::of("stack", block.file, None, block.seen, &said.probe, &trace);
-            let named = draft().with("language", "terraform").with("stack", stack).with("name", stack);
+            let named = draft().with("language", linking.knowledge.language).with("stack", stack).with("name", stack);
             out.push(linking.observation(named.with("modelled", said.rule.modelled)));
             if !said.rule.modelled {
                 let residue = Draft { kind: "unmodelled", ..draft() };
-                let place = format!("provider.{}", block.of.split('_').next().unwrap_or(block.of));
-                out.push(linking.observation(unmodelled(residue, stack, "placement", stack, &place)));
+                let place = format!("provider.{}", prefix_of(block.of));
+                out.push(linking.observation(unmodelled(linking, residue, stack, "placement", stack, &place)));
             }
         }
         let Some(probe) = &linking.knowledge.probe else { continue };
         for (file, seen) in &folder.broken {
             for of in ["storage", "placement"] {
                 let draft = Draft::of("unmodelled", *file, None, seen, probe, &trace);
-                out.push(linking.observation(unmodelled(draft, "terraform", of, "syntax-not-read", "syntax-not-read")));
+                out.push(linking.observation(unmodelled(
+                    linking,
+                    draft,
+                    linking.knowledge.language,
+                    of,
+                    "syntax-not-read",
+                    "syntax-not-read",
+                )));
             }
         }
     }
 }
 
 /// Emits, for each call of a module that is not followed, that it may store and place.
-pub(super) fn observe_calls(linking: &Linking<'_, '_>, out: &mut Vec<Observation>) {
+pub(crate) fn observe_calls(linking: &Linking<'_, '_>, out: &mut Vec<Observation>) {
     let Some(probe): Option<&ProbeRef> = linking.knowledge.probe.as_ref() else { return };
     for (instance, name, why) in &linking.scope.unfollowed {
         let Some(call) = linking.scope.folder(*instance).calls.get(name.as_str()) else { continue };
@@ -127,7 +144,14 @@ pub(super) fn observe_calls(linking: &Linking<'_, '_>, out: &mut Vec<Observation
         let trace = Trace::default();
         for of in ["storage", "placement"] {
             let draft = Draft::of("unmodelled", call.block.file, Some(*instance), call.block.seen, probe, &trace);
-            out.push(linking.observation(unmodelled(draft, "terraform", of, &looks_like, &address)));
+            out.push(linking.observation(unmodelled(
+                linking,
+                draft,
+                linking.knowledge.language,
+                of,
+                &looks_like,
+                &address,
+            )));
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::eval::{Found, Trace, is_present, lookup, resolve};
 use super::expr::Expr;
-use super::knowledge::{Absence, Condition, Decider, Encrypted, Said, StorageRule};
+use super::knowledge::{Absence, Condition, Decider, Encrypted, Said, StorageRule, prefix_of};
 use super::linking::{Draft, Linking, Subject, Target};
 use super::scope::dotted;
 use ligase_domain::{Observation, Span};
@@ -43,7 +43,7 @@ struct Open {
 }
 
 /// Emits what a resource stores.
-pub(super) fn observe(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, out: &mut Vec<Observation>) {
+pub(crate) fn observe(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, out: &mut Vec<Observation>) {
     let Some(rules) = linking.knowledge.storage.get(subject.block.of) else { return };
     if !subject.block.whole {
         let verdict = unknown(rules[0].rule.setting.clone(), "resource-not-read");
@@ -100,7 +100,7 @@ fn applies(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, rule: &StorageRu
 }
 
 /// Whether a condition holds; `None` when it cannot be known. What it says of settings of a part is asked of that part.
-fn condition(
+pub(crate) fn condition(
     linking: &Linking<'_, '_>,
     subject: Subject<'_, '_>,
     when: &Condition,
@@ -120,14 +120,14 @@ fn condition(
         let found = lookup(block, path, of_part(path));
         parts.push(match found.hits.first().map(|h| resolve(scope, instance, &h.expr, trace).0) {
             Some(Found::Text(text)) => Some(when.is.contains(&text)),
-            Some(Found::Null) => Some(false),
+            Some(Found::Null | Found::Missing) => Some(false),
             Some(_) => None,
             None if found.dynamic => None,
             None => Some(false),
         });
     }
     if let Some(major) = when.provider_below {
-        parts.push(Some(pinned_below(linking, instance, major)));
+        parts.push(Some(pinned_below(linking, instance, prefix_of(block.of), major)));
     }
     if let Some(named) = &when.named_like {
         let hits = lookup(block, &named.setting, None).hits;
@@ -157,11 +157,12 @@ fn has_word(text: &str, words: &[String]) -> bool {
 }
 
 /// Whether the repository pins the provider below a major version, in this module or one of its callers.
-fn pinned_below(linking: &Linking<'_, '_>, instance: usize, major: u32) -> bool {
+fn pinned_below(linking: &Linking<'_, '_>, instance: usize, provider: &str, major: u32) -> bool {
+    let path = format!("required_providers.{provider}.version");
     let mut at = Some(instance);
     while let Some(here) = at {
         for block in &linking.scope.folder(here).terraform {
-            for hit in lookup(block, "required_providers.aws.version", None).hits {
+            for hit in lookup(block, &path, None).hits {
                 if let Expr::Text(text) = &hit.expr
                     && text.split(',').any(|c| clause_below(c.trim(), major))
                 {
@@ -216,7 +217,7 @@ fn decide(
         for hit in &found.hits {
             let spans = (hit.setting, hit.value);
             let meant = match resolve(linking.scope, subject.instance, &hit.expr, trace).0 {
-                Found::Null => continue,
+                Found::Null | Found::Missing => continue,
                 Found::Text(text) if text.is_empty() => continue,
                 Found::Text(text) => Some(decider.present.unwrap_or_else(|| {
                     decider.values.get(&text).copied().unwrap_or_else(|| {
@@ -425,7 +426,7 @@ fn key(
         }
         let Some(hit) = found.hits.first() else { continue };
         match resolve(linking.scope, subject.instance, &hit.expr, trace).0 {
-            Found::Null => {}
+            Found::Null | Found::Missing => {}
             Found::Text(text) if text.is_empty() => {}
             Found::Text(text) if text.contains("alias/aws/") || text.starts_with("AWS_OWNED") => return "provider",
             Found::Text(_) | Found::Resource(_) | Found::Outside => return "customer",
@@ -445,7 +446,8 @@ fn emit(
     out: &mut Vec<Observation>,
 ) {
     let (block, rule) = (subject.block, &said.rule);
-    let stack = linking.knowledge.provider_of(block.of).map_or("", |p| p.rule.stack.as_str());
+    let provider = linking.knowledge.provider_of(block.of);
+    let stack = provider.map_or("", |p| p.rule.stack.as_str());
     let address = format!(
         "{}{}{}",
         linking.scope.instances[subject.instance].prefix,
@@ -458,9 +460,10 @@ fn emit(
         None => &verdict.setting,
     };
     let mut draft = Draft::of("storage", block.file, Some(subject.instance), block.seen, &said.probe, trace)
-        .with("language", "terraform")
+        .merged(block)
+        .with("language", linking.knowledge.language)
         .with("stack", stack)
-        .with("provider", block.of.split('_').next().unwrap_or_default())
+        .with("provider", provider.map_or("", |p| p.rule.cloud.as_str()))
         .with("type", block.of)
         .with("address", address)
         .with("encrypted", verdict.encrypted.name())
