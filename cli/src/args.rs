@@ -208,6 +208,12 @@ pub struct Findings {
     /// Only this outcome; `open` is not satisfied and not waived
     #[arg(long, value_parser = ["open", "satisfied", "not-satisfied", "not-applicable", "indeterminate", "all"], default_value = "open")]
     pub outcome: String,
+    /// So many of them, drawn clause by clause and service by service
+    #[arg(long, value_name = "N")]
+    pub sample: Option<usize>,
+    /// What decides which ones are drawn; the same seed draws the same ones
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "sample")]
+    pub seed: u64,
 }
 
 /// `ligase explain`.

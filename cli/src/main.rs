@@ -12,6 +12,7 @@ mod owners;
 mod proposal;
 mod report;
 mod rows;
+mod sample;
 
 use args::{Cli, Command, LogFormat};
 use clap::Parser;

@@ -4,7 +4,7 @@ use crate::args::Findings;
 use crate::embedded::Embedded;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, style, styled, table};
-use crate::rows;
+use crate::{rows, sample};
 use anstream::println;
 use ligase_proto::v1::{FindingRow, FindingsRequest};
 use serde_json::json;
@@ -16,7 +16,13 @@ pub fn run(args: &Findings, as_json: bool) -> Result<Exit, Failure> {
         clause: args.clause.clone().unwrap_or_default(),
         outcome: args.outcome.clone(),
     };
-    let answer = Embedded::open(&args.standing, 1)?.call(async |mut api| api.findings(request).await)?;
+    let mut answer = Embedded::open(&args.standing, 1)?.call(async |mut api| api.findings(request).await)?;
+    if let Some(count) = args.sample {
+        let all = std::mem::take(&mut answer.findings);
+        answer.findings =
+            sample::draw(all, count, args.seed, |f| [f.clause.as_str(), f.service.as_str(), f.id.as_str()]);
+        answer.findings.sort_by(|a, b| (&a.service, &a.path, a.line).cmp(&(&b.service, &b.path, b.line)));
+    }
     if as_json {
         output::json(&json!({ "findings": answer.findings.iter().map(rows::finding).collect::<Vec<_>>() }));
     } else {
