@@ -7,7 +7,7 @@ mod desk;
 mod remediate;
 mod verify;
 
-pub use verify::Verifier;
+pub use verify::{Verification, Verifier};
 
 use ligase_domain::TaskKind;
 use ligase_inspect::Inspector;

@@ -45,14 +45,20 @@ impl Verifier {
     }
 }
 
-/// One task's verification.
-pub(crate) struct Verification<'a> {
+/// One task's verification: of patches on one base of one service.
+pub struct Verification<'a> {
+    /// What stands ready. What it keeps of a base is found by service, revision and command, so that trees without a
+    /// revision each need one of their own.
     pub verifier: &'a Verifier,
+    /// The base.
     pub base: Arc<dyn SourceTree>,
+    /// Whose tests are run.
     pub service: ServiceId,
+    /// The base's revision.
     pub revision: Oid,
     /// The command that the base declares; none where it declares none.
     pub command: Option<Command>,
+    /// What tells tests from other files.
     pub probes: &'a ProbeSet,
     /// Called again and again while a command runs.
     pub beat: &'a dyn Fn(),

@@ -134,6 +134,9 @@ pub struct Fix {
     /// Only this finding (its id, or the first digits of it); repeat for more
     #[arg(long, value_name = "ID")]
     pub finding: Vec<String>,
+    /// Do not run the service's own tests, which its dna.yaml names under verify
+    #[arg(long)]
+    pub no_verify: bool,
     /// Write the patches that the gate passed; those that need a plan only where --finding names them
     #[arg(long)]
     pub write: bool,

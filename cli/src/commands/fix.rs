@@ -4,7 +4,8 @@
 //! Without `--write` nothing is touched, and each patch is shown as if it were alone. With it they are applied in order: each
 //! one after the first is made and tried again on what the ones before it leave, in memory, and the files are written once,
 //! at the end, over the very bytes that were looked at (`apply.rs`). A patch whose effect needs a plan is written only when its
-//! finding is named.
+//! finding is named. The service's own tests run in the sandbox, base and patch, as its `verify` says; without a sandbox,
+//! without a command and with `--no-verify` the patch is *unverified*, and says why.
 
 use crate::apply::{Rewrite, rewrite};
 use crate::args::Fix;
@@ -17,14 +18,20 @@ use crate::report::json::population;
 use crate::report::sentence;
 use crate::rows::{gate_report, local_finding, path_of, verdict};
 use anstream::println;
+use ligase_agent_runner::{Verification, Verifier};
 use ligase_domain::{
     Effect, EffectClass, FileChange, Finding, FindingId, GateReport, NoCache, Outcome, OverlayTree, Patch, RepoPath,
     SourceTree, Timestamp,
 };
 use ligase_inspect::{Declared, Inspection, Inspector};
+use ligase_policy::Dna;
+use ligase_policy::dna::MAX_DNA_BYTES;
+use ligase_policy::roster::DNA_FILE;
 use ligase_probe::NoProgress;
-use ligase_remedy::{Answer, GateInput, GateOptions, RemedySet, gate, propose};
+use ligase_remedy::verify::Verified;
+use ligase_remedy::{Answer, GateInput, GateOptions, RemedySet, gate_verified, propose};
 use ligase_runtime::SystemClock;
+use ligase_sandbox::Probed;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -35,7 +42,18 @@ struct Desk<'a> {
     inspector: &'a Inspector,
     remedies: &'a RemedySet,
     declared: &'a Declared,
+    tree: &'a Arc<dyn SourceTree>,
     now: Timestamp,
+    /// Where tests may be run; none where nobody wants them to.
+    probed: Option<Probed>,
+}
+
+/// A tree that patches are made for: the folder, or the folder with the patches before.
+struct Stage {
+    tree: Arc<dyn SourceTree>,
+    known: Inspection,
+    /// Of this tree alone, since it keeps what the base's tests said.
+    verifier: Option<Verifier>,
 }
 
 /// What there is for one finding.
@@ -84,21 +102,30 @@ pub fn run(args: &Fix, as_json: bool) -> Result<Exit, Failure> {
     let now = Timestamp(SystemClock.now_ms());
     let (inspection, about) = look(args, &inspector, &opened, now, as_json)?;
     let named = named(&args.finding, &inspection)?;
+    let probed = (!args.no_verify).then(ligase_sandbox::probe);
     let wanted = inspection.findings().filter(|f| match &named {
         Some(ids) => ids.contains(&f.id),
         None => f.is_open() && about.as_ref().is_none_or(|ids| ids.contains(&f.id)),
     });
-    let desk = Desk { inspector: &inspector, remedies: &remedies, declared: &opened.declared, now };
+    let desk = Desk {
+        inspector: &inspector,
+        remedies: &remedies,
+        declared: &opened.declared,
+        tree: &opened.tree,
+        now,
+        probed,
+    };
     let owners = Owners::read(opened.tree.as_ref());
+    let stage = desk.stage(Arc::clone(&opened.tree), inspection.clone());
     let mut told: Vec<Told> = wanted
         .map(|finding| {
-            let offer = desk.offer(&opened.tree, &inspection, finding);
-            let owner = owner(&inspection, finding, &owners);
+            let offer = desk.offer(&stage, finding);
+            let owner = owner(&inspection, finding, &owners, &desk);
             Told { finding: finding.clone(), offer, owner, written: Written::NotAsked }
         })
         .collect();
     if let (true, Some(folder)) = (args.write, &opened.folder) {
-        write(&desk, &opened.tree, folder, &inspection, &mut told, named.is_some())?;
+        write(&desk, folder, &inspection, &mut told, named.is_some())?;
     }
     let mended = |t: &Told| matches!(t.written, Written::Yes | Written::ByAnother);
     let open = told.iter().any(|t| t.finding.is_open() && !mended(t));
@@ -159,7 +186,30 @@ fn named(prefixes: &[String], inspection: &Inspection) -> Result<Option<Vec<Find
 }
 
 impl Desk<'_> {
-    fn offer(&self, tree: &Arc<dyn SourceTree>, known: &Inspection, finding: &Finding) -> Offer {
+    fn stage(&self, tree: Arc<dyn SourceTree>, known: Inspection) -> Stage {
+        let verifier = self.probed.as_ref().map(|probed| Verifier::new(probed, std::env::temp_dir()));
+        Stage { tree, known, verifier }
+    }
+
+    /// What the service's own tests say of a patch.
+    fn verify(&self, stage: &Stage, finding: &Finding, patch: &Patch) -> Verified {
+        let Some(verifier) = &stage.verifier else { return Verified::not("not-asked") };
+        let dna = stage.known.service(&finding.service).and_then(|s| s.desired.dna.as_ref());
+        let mut verification = Verification {
+            verifier,
+            base: Arc::clone(&stage.tree),
+            service: finding.service.clone(),
+            revision: self.declared.revision,
+            command: dna.and_then(|d| d.verify.clone()),
+            probes: self.inspector.probes(),
+            beat: &|| {},
+            runs: 0,
+        };
+        verification.verify(patch)
+    }
+
+    fn offer(&self, stage: &Stage, finding: &Finding) -> Offer {
+        let Stage { tree, known, .. } = stage;
         let (service, clause) = (&finding.service, &finding.clause);
         let proposal = propose(self.remedies, self.inspector, tree, known, service, clause, &[finding.id]);
         if let Some(Answer::Abstained { reason, detail }) = proposal.answers.get(&finding.id) {
@@ -178,16 +228,26 @@ impl Desk<'_> {
             cache: &NoCache,
             now: self.now,
         };
-        let report = gate(&input, &GateOptions::default());
+        let verify = &mut |patch: &Patch| self.verify(stage, finding, patch);
+        let report = gate_verified(&input, &GateOptions::default(), verify);
         if report.accepted() { Offer::Patch(patch, report) } else { Offer::Refused(patch, report) }
     }
 }
 
-/// Who is told of what nobody could mend.
-fn owner(inspection: &Inspection, finding: &Finding, owners: &Owners) -> Option<String> {
+/// Who is told of what nobody could mend: the service's owner, else the file's by CODEOWNERS. An assumed identity has
+/// none; there the nearest `dna.yaml` above the file speaks, if one stands in the tree.
+fn owner(inspection: &Inspection, finding: &Finding, owners: &Owners, desk: &Desk<'_>) -> Option<String> {
     let declared = inspection.service(&finding.service).and_then(|s| s.desired.dna.as_ref()?.owner.clone());
-    let of_file = || owners.of(&path_of(finding)?).map(|(owner, _)| owner.to_owned());
-    declared.or_else(of_file)
+    let path = path_of(finding).unwrap_or_default();
+    let nearest = || {
+        let above = path.match_indices('/').rev().map(|(at, _)| format!("{}/{DNA_FILE}", &path[..at]));
+        above.chain([DNA_FILE.to_owned()]).find_map(|file| {
+            let entry = desk.tree.entry(&RepoPath::from(file.as_str())).ok()??;
+            let bytes = desk.tree.read(&entry, MAX_DNA_BYTES as u64).ok()?;
+            Dna::read(&file, &bytes, desk.inspector.catalog()).ok()?.owner
+        })
+    };
+    declared.or_else(nearest).or_else(|| owners.of(&path).map(|(owner, _)| owner.to_owned()))
 }
 
 /// Whether a patch may go into a folder without anybody having named its finding.
@@ -197,14 +257,14 @@ const fn needs_plan(effect: &Effect) -> bool {
 
 fn write(
     desk: &Desk<'_>,
-    base: &Arc<dyn SourceTree>,
     folder: &Path,
     inspection: &Inspection,
     told: &mut [Told],
     named: bool,
 ) -> Result<(), Failure> {
+    let base = desk.tree;
     let mut changes: BTreeMap<RepoPath, Vec<u8>> = BTreeMap::new();
-    let mut stage: Option<(Arc<dyn SourceTree>, Inspection)> = None;
+    let mut stage: Option<Stage> = None;
     for one in told.iter_mut() {
         let Offer::Patch(patch, _) = &one.offer else {
             one.written = Written::No("no-patch".to_owned());
@@ -214,13 +274,13 @@ fn write(
             one.written = Written::No("needs-a-plan".to_owned());
             continue;
         }
-        if let Some((tree, known)) = &stage {
-            match known.findings().find(|f| f.id == one.finding.id).map(|f| f.outcome.clone()) {
+        if let Some(stage) = &stage {
+            match stage.known.findings().find(|f| f.id == one.finding.id).map(|f| f.outcome.clone()) {
                 Some(Outcome::Satisfied) => {
                     one.written = Written::ByAnother;
                     continue;
                 }
-                Some(Outcome::NotSatisfied) => one.offer = desk.offer(tree, known, &one.finding),
+                Some(Outcome::NotSatisfied) => one.offer = desk.offer(stage, &one.finding),
                 _ => {
                     one.written = Written::No("no longer judged after the patches before it".to_owned());
                     continue;
@@ -233,7 +293,7 @@ fn write(
         };
         changes.extend(patch.changes.iter().map(|c| (c.path.clone(), c.bytes.clone())));
         one.written = Written::Yes;
-        stage = Some(staged(desk, base, inspection, &changes));
+        stage = Some(staged(desk, inspection, &changes));
     }
     if changes.is_empty() {
         return Ok(());
@@ -250,12 +310,8 @@ fn write(
 }
 
 /// The folder with all changes so far, and what it shows.
-fn staged(
-    desk: &Desk<'_>,
-    base: &Arc<dyn SourceTree>,
-    inspection: &Inspection,
-    changes: &BTreeMap<RepoPath, Vec<u8>>,
-) -> (Arc<dyn SourceTree>, Inspection) {
+fn staged(desk: &Desk<'_>, inspection: &Inspection, changes: &BTreeMap<RepoPath, Vec<u8>>) -> Stage {
+    let base = desk.tree;
     let change = |(path, bytes): (&RepoPath, &Vec<u8>)| {
         let oid = base.entry(path).ok().flatten()?.oid;
         Some(FileChange { path: path.clone(), base: oid, bytes: bytes.clone() })
@@ -270,7 +326,7 @@ fn staged(
     let tree: Arc<dyn SourceTree> = Arc::new(OverlayTree::new(Arc::clone(base), &patch));
     let known =
         desk.inspector.inspect_change(inspection, tree.as_ref(), desk.declared, &NoCache, desk.now, &NoProgress);
-    (tree, known)
+    desk.stage(tree, known)
 }
 
 /// Refuses where anything in the folder is not as it was looked at: another file may be what a patch relies on.
