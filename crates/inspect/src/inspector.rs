@@ -14,6 +14,7 @@ use ligase_policy::roster::Listed;
 use ligase_policy::{Approvals, Catalog, DesiredState, JudgeEnv, JudgeInput, Scope, judge, resolve};
 use ligase_probe::{ProbeSet, Progress, link, look};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A catalog, its probes and the judgement, loaded once and used from any thread.
 pub struct Inspector {
@@ -120,12 +121,12 @@ impl Inspector {
         self.inspect_as(tree, declared, None, cache, now, progress)
     }
 
-    /// The same, governed by declarations that were read elsewhere: a base revision's for its head.
-    pub(crate) fn inspect_as(
+    /// The same for the head of a base, whose declarations govern.
+    fn inspect_as(
         &self,
         tree: &dyn SourceTree,
         declared: &Declared,
-        governing: Option<&BTreeMap<String, Listed>>,
+        base: Option<&Inspection>,
         cache: &dyn LookCache,
         now: Timestamp,
         progress: &dyn Progress,
@@ -133,11 +134,15 @@ impl Inspector {
         // A tree that cannot be listed shows nothing; `look` says so in the population.
         let entries: Vec<Entry> = tree.entries().unwrap_or_default();
         let mut written = services(declared, tree, &entries, &self.catalog, &self.probes);
-        if let Some(governing) = governing {
-            written.extend(governing.iter().map(|(folder, w)| (folder.clone(), w.clone())));
+        if let Some(base) = base {
+            written.extend(base.written.iter().map(|(folder, w)| (folder.clone(), w.clone())));
         }
         let seen = look(&self.probes, tree, cache, progress);
-        let observations = link(&self.probes, &seen.files);
+        let observations = match base {
+            // The same files at the same places say the same of each other.
+            Some(base) if same(&base.looked, &seen.files) => base.observations.clone(),
+            _ => link(&self.probes, &seen.files),
+        };
         let paths = read_paths(&entries, &self.probes);
         let folders: Vec<String> = written.keys().cloned().collect();
         let nothing = Approvals::default();
@@ -189,6 +194,14 @@ impl Inspector {
     ) -> Inspection {
         let known = MemoryCache::over(cache);
         known.remember(&base.looked);
-        self.inspect_as(tree, declared, Some(&base.written), &known, now, progress)
+        self.inspect_as(tree, declared, Some(base), &known, now, progress)
     }
+}
+
+/// Whether two looks saw the same of the same files.
+fn same(a: &[LookedFile], b: &[LookedFile]) -> bool {
+    let same = |(a, b): (&LookedFile, &LookedFile)| {
+        a.path == b.path && a.key == b.key && (Arc::ptr_eq(&a.observations, &b.observations) || a.observations == b.observations)
+    };
+    a.len() == b.len() && a.iter().zip(b).all(same)
 }
