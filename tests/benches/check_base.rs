@@ -170,7 +170,7 @@ fn changes(services: usize) -> Vec<Change> {
         one(4, "dna.yaml", "    - class: pii\n", "    - class: credential\n", 1),
         one(5, "dna.yaml", "residency: [eu]", "residency: [eu, us]", 1),
         one(6, "infra/database.tf", "storage_encrypted = true", "storage_encrypted = false", 1),
-        one(7, "infra/providers.tf", "eu-west-1", "us-east-1", 0),
+        one(7, "infra/providers.tf", "eu-west-1", "us-east-1", 1),
         one(
             8,
             "infra/database.tf",

@@ -90,6 +90,37 @@ fn fix_writes_what_the_gate_let_through_and_leaves_a_plan_until_it_is_named() {
 }
 
 #[test]
+fn a_patch_that_breaks_the_services_own_tests_is_refused_and_another_is_not() {
+    let doctor = ligase(&["doctor", "--json"]).json();
+    let walls = doctor["checks"].as_array().unwrap().iter().find(|c| c["what"] == "sandbox").unwrap();
+    let folder = TempDir::new().unwrap();
+    write_tree(folder.path(), &service_files("plain"));
+    let verify = "  verify: { command: [python3, \"-m\", unittest, discover, \"-s\", tests] }\n";
+    let test = "import unittest\n\n\nclass Lines(unittest.TestCase):\n    def test_the_line_is_read_by_another_job(self):\n        \
+                with open(\"main.py\") as source:\n            self.assertIn('logger.info(\"hello %s\", email)', source.read())\n";
+    write_tree(folder.path(), &[("dna.yaml", dna("plain", verify).as_str()), ("tests/test_lines.py", test)]);
+    let verdict = |finding: &Value| {
+        let gate = finding["gate"].as_array().unwrap();
+        gate.iter().find(|c| c["check"] == "verify").map(|c| c["verdict"].clone())
+    };
+    let run = ligase_in(folder.path(), &["fix", ".", "--json"]).code(1).json();
+    let endpoint = by_symbol(&run, "GET /people/{person_id}");
+    let log = by_symbol(&run, "greet: logger.info");
+    if walls["state"] == "ok" {
+        assert_eq!(verdict(endpoint), Some("passed".into()), "{endpoint:#}");
+        assert_eq!((verdict(log), &log["patch"]), (Some("refused".into()), &Value::Null), "{log:#}");
+        assert_eq!(log["abstained"]["reason"], "refused: verify-worse");
+        assert!(log["candidate"].is_string());
+    } else {
+        assert_eq!(verdict(endpoint), Some("unverified".into()), "{endpoint:#}");
+    }
+    let without = ligase_in(folder.path(), &["fix", ".", "--json", "--no-verify"]).code(1).json();
+    let log = by_symbol(&without, "greet: logger.info");
+    assert_eq!(verdict(log), Some("unverified".into()));
+    assert!(log["patch"].is_string());
+}
+
+#[test]
 fn patches_of_one_file_are_applied_one_after_another() {
     let folder = committed();
     let main = folder.path().join("main.py");
