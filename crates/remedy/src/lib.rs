@@ -1,9 +1,10 @@
 //! The hands: a finding and a tree in, a patch out; and the gate that every patch must pass.
 //!
 //! Remedies are data (`format.rs`); what they do to text is in Rust, byte-exact, and refuses what it cannot read for certain
-//! (`source.rs`, `python/`, `hcl.rs`). This room writes to no tree, starts nothing and trusts no patch, its own included.
+//! (`source.rs`, `python/`, `clike/`, `hcl.rs`). This room writes to no tree, starts nothing and trusts no patch, its own included.
 //! Read `propose.rs` first, then `gate.rs`, `verbs.rs`.
 
+mod clike;
 mod diff;
 mod edit;
 mod effect;

@@ -3,6 +3,7 @@
 //! Names that come from the repository enter code only as dotted identifiers. A verb whose result stands there already
 //! makes no edit. Nothing is written here: `propose.rs` collects the edits of a file and applies them once.
 
+use crate::clike;
 use crate::edit::TextEdit;
 use crate::format::{Edit, EnsureImport, PositionName, Remedy, Verb};
 use crate::hcl;
@@ -105,7 +106,11 @@ fn apply_verb(
         Verb::Remove(v) => match (&v.out_of, &v.instead) {
             (Some(call), Some(instead)) => {
                 let call = needed(scope, call)?;
-                planned.edits.extend(python::drop_values(source, &call, &named(&v.of)?, instead)?);
+                let values = named(&v.of)?;
+                planned.edits.extend(match source.dialect() {
+                    "python" => python::drop_values(source, &call, &values, instead)?,
+                    _ => clike::drop_values(source, &call, &values, instead)?,
+                });
             }
             _ => planned.edits.extend(named(&v.of)?.into_iter().map(|range| remove_lines(source, &range))),
         },

@@ -26,6 +26,8 @@ pub(crate) enum Via {
     Format,
     Extra,
     Assigned,
+    /// In a text that was put together before.
+    Built,
 }
 
 impl Via {
@@ -35,6 +37,7 @@ impl Via {
             Self::Format => "format",
             Self::Extra => "extra",
             Self::Assigned => "assigned",
+            Self::Built => "built",
         }
     }
 }
@@ -138,6 +141,9 @@ impl<'m, 't> Task<'m, 't> {
     }
 
     pub(super) fn via(self, via: Via) -> Self {
+        if via == Via::Format && self.anchor.is_some() {
+            return Self { via: Via::Built, ..self };
+        }
         if self.via == Via::Argument { Self { via, ..self } } else { self }
     }
 
@@ -459,7 +465,11 @@ impl<'m, 't> Flow<'_, 'm, 't> {
         }
         let owner = self.owner(&task.at(of));
         if let Some(hit) = self.classified(name, &owner) {
-            let shown = self.short(task.expr);
+            let mut shown = self.short(task.expr);
+            // What a pattern binds has the place of what it is taken out of.
+            if !shown.ends_with(name) {
+                shown = format!("{shown}.{name}");
+            }
             return self.leaf(task, &shown, hit);
         }
         let holder = label(of);

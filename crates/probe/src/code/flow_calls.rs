@@ -70,14 +70,36 @@ impl<'m, 't> Flow<'_, 'm, 't> {
         if self.field_of(&task, call, &origin) {
             return;
         }
+        if self.passing(&task, receiver, (&dotted, &origin, method), call) {
+            return;
+        }
+        if let Some(receiver) = receiver.filter(|_| self.vocabulary.sinks.opaque.methods.iter().any(|m| m == method)) {
+            return self.dumped(&task, receiver);
+        }
+        if let Some(helper) = self.helper(&task, &dotted) {
+            return self.through(&task, helper, call);
+        }
+        self.result(&task, receiver, &dotted, method, call);
+    }
+
+    /// Calls that let the value pass: conversions, formats, `map` with what it makes of each.
+    fn passing(
+        &mut self,
+        task: &Task<'m, 't>,
+        receiver: Option<&'m Expr<'t>>,
+        (dotted, origin, method): (&str, &str, &str),
+        call: &'m Call<'t>,
+    ) -> bool {
+        let sanitizers = &self.vocabulary.sanitizers;
         let lambda = call.args.iter().find_map(|a| match &a.value.kind {
             ExprKind::Function(function) => self.index.scope_of(function),
             _ => None,
         });
         if let (Some(scope), true) = (lambda, matches!(method, "map" | "flatMap" | "then" | "reduce")) {
-            return self.returned(&task, scope, None);
+            self.returned(task, scope, None);
+            return true;
         }
-        let passes = sanitizers.pass_through.functions.iter().any(|f| *f == origin || *f == dotted)
+        let passes = sanitizers.pass_through.functions.iter().any(|f| f == origin || f == dotted)
             || (receiver.is_some()
                 && (matches!(method, "filter" | "find" | "flat" | "at" | "stream" | "toList")
                     || sanitizers.pass_through.methods.iter().any(|m| m == method)));
@@ -100,15 +122,9 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             );
             let inside = if formats { task.clone().via(Via::Format) } else { task.clone() };
             let inside = Task { dumped: (task.dumped && !formats) || dumps, ..inside };
-            return self.inputs(&inside, receiver, call);
+            self.inputs(&inside, receiver, call);
         }
-        if let Some(receiver) = receiver.filter(|_| self.vocabulary.sinks.opaque.methods.iter().any(|m| m == method)) {
-            return self.dumped(&task, receiver);
-        }
-        if let Some(helper) = self.helper(&task, &dotted) {
-            return self.through(&task, helper, call);
-        }
-        self.result(&task, receiver, &dotted, method, call);
+        passes
     }
 
     /// `new Foo(…)`: an object of a class; of a plain class, what goes in.
