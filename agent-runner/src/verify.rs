@@ -24,13 +24,15 @@ const BASES_MAX: usize = 256;
 const REPORTS: &str = "(surefire-reports|failsafe-reports|test-results|test-reports|junit|reports?/)";
 
 type Run = (RunSeen, VerifyRun);
+/// Which run of a base: whose, of what, by which command.
+type OfBase = (ServiceId, Oid, Vec<String>);
 
 /// What stands ready to verify: a jail that was tried, a folder for trees, and what bases have said.
 #[derive(Clone)]
 pub struct Verifier {
     jail: Result<Jail, String>,
     scratch: PathBuf,
-    bases: Arc<Mutex<BTreeMap<(ServiceId, Oid, Vec<String>), Run>>>,
+    bases: Arc<Mutex<BTreeMap<OfBase, Run>>>,
 }
 
 impl Verifier {
