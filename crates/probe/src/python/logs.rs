@@ -96,11 +96,11 @@ fn sink_of<'t>(
         ));
     }
     let (object, method) = dotted.rsplit_once('.')?;
-    if let Some(found) = sinks
-        .methods
-        .iter()
-        .find(|m| m.receivers.iter().any(|r| r == last(object)) && m.names.iter().any(|n| n == method))
-    {
+    if let Some(found) = sinks.methods.iter().find(|m| {
+        m.names.iter().any(|n| n == method)
+            && m.receivers.iter().any(|r| r == "*" || r == last(object))
+            && imports_one(index, &m.imports)
+    }) {
         let level = found.level.clone().unwrap_or_else(|| "none".to_owned());
         return Some((
             dotted.clone(),
@@ -119,6 +119,14 @@ fn sink_of<'t>(
     let skip = usize::from(method == "log");
     let level = level.cloned().unwrap_or_else(|| "none".to_owned());
     Some((dotted.clone(), Sink { kind: "logger".to_owned(), stack, level, context, skip }))
+}
+
+/// Whether a file imports one of some modules; it need not where there are none.
+fn imports_one(index: &Index<'_>, modules: &[String]) -> bool {
+    let inside = |origin: &String, m: &String| {
+        origin.strip_prefix(m.as_str()).is_some_and(|r| r.is_empty() || r.starts_with('.'))
+    };
+    modules.is_empty() || index.origins.values().any(|o| modules.iter().any(|m| inside(o, m)))
 }
 
 /// The library of a logger, `None` when the receiver is none.

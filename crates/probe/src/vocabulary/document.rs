@@ -178,8 +178,12 @@ pub(crate) struct SinkMethods {
     pub(crate) sink: String,
     pub(crate) stack: String,
     pub(crate) level: Option<String>,
+    /// The last name of the receiver; "*" for any.
     pub(crate) receivers: Vec<String>,
     pub(crate) names: Vec<String>,
+    /// The file must import one of these modules.
+    #[serde(default)]
+    pub(crate) imports: Vec<String>,
 }
 
 #[derive(Deserialize, Default)]

@@ -191,6 +191,11 @@ impl<'w, 'v, 'f> Stored<'w, 'v, 'f> {
         if let Some(found) = self.by_words(callee) {
             return found;
         }
+        // `value.strip()` of whatever it is changes how a text is written, not whether it can be read.
+        let methods = &self.world.vocabulary.sanitizers.pass_through.methods;
+        if callee.contains('.') && methods.iter().any(|m| m == last(callee)) {
+            return Does::Nothing;
+        }
         match self.world.follow(self.world.resolve(file, scope, callee)) {
             Target::Function(at, name) | Target::Returned(at, name) if depth > 0 => {
                 let Some(function) = self.world.files[at].functions.get(name.as_str()) else { return Does::Unknown };

@@ -158,7 +158,7 @@ impl<'f> Reading<'_, '_, '_, '_, '_, '_, 'f> {
     /// A view set that a router was given.
     fn registered(&mut self, file: usize, entry: &'f Seen, way: &Way) {
         let (path, constant) = self.world.text(file, entry.str("scope"), entry.list("path"), 0);
-        let base = joined(&way.prefix, &without_regex(&path));
+        let base = format!("{}/", joined(&way.prefix, &without_regex(&path)).trim_end_matches('/'));
         let target = self.world.follow(self.world.resolve(file, entry.str("scope"), entry.str("class")));
         let (Target::Class(f, c) | Target::Instance(f, c)) = target else {
             self.unmodelled(file, entry, &format!("view set {}", entry.str("class")));
