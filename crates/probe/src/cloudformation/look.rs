@@ -201,31 +201,22 @@ impl Looking<'_, '_> {
         for part in globals.into_iter().chain(properties) {
             self.settings(part, &wanted, &mut found);
         }
-        self.push(of, name, span, properties, resource, found, out);
+        self.push(of, name, span, properties, found, out);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one place that says what a resource consists of")]
-    fn push(
-        &self,
-        of: &str,
-        name: &str,
-        span: Span,
-        properties: Option<At>,
-        resource: At,
-        found: Found,
-        out: &mut Vec<Seen>,
-    ) {
+    fn push(&self, of: &str, name: &str, span: Span, properties: Option<At>, found: Found, out: &mut Vec<Seen>) {
         let whole = found.whole;
         let mut chunks = found.chunks.into_iter();
         let mut first = chunks.next().unwrap_or_default();
         first.attributes.insert("type".to_owned(), Value::from(of));
         first.attributes.insert("name".to_owned(), Value::from(name));
         first.attributes.insert("whole".to_owned(), Value::Bool(whole));
-        // A property is added to the properties, or those to the resource.
+        // A property is added to the properties; where there are none, there is no place for one.
         let block = properties.filter(|p| matches!(self.tree.node(*p).content, Content::Map(_)));
-        let at = self.tree.node(block.unwrap_or(resource)).span;
-        first.anchors.insert("block".to_owned(), at);
-        first.anchors.insert("body_end".to_owned(), Span { start: at.end, line: at.end_line, ..at });
+        if let Some(at) = block.map(|b| self.tree.node(b).span) {
+            first.anchors.insert("block".to_owned(), at);
+            first.anchors.insert("body_end".to_owned(), Span { start: at.end, line: at.end_line, ..at });
+        }
         out.push(seen("tf-resource", span, first, self.snippet(span)));
         for mut chunk in chunks {
             chunk.attributes.insert("of".to_owned(), Value::Int(i64::from(span.start)));

@@ -1,9 +1,9 @@
 //! Terraform: what each file shows, and what the files of a revision together say of storage, places and listeners.
 //!
-//! The engine `resource`: what is known of a provider's types is data (`catalog/probes/terraform/*.yaml`,
-//! `vocabulary/regions.yaml`), and a type is added without Rust. Looking keeps settings and bindings of one file (`look.rs`,
-//! `expr.rs`); linking makes instances of modules (`scope.rs`), follows values (`eval.rs`) and observes (`linking.rs`).
-//! It judges nothing, reads no JSON syntax, and obeys no comment. Read `knowledge.rs` first, then `storage.rs`.
+//! HCL becomes blocks with settings (`look.rs`) whose values are expressions (`hcl.rs`) of the engine `resource`, which makes
+//! instances of modules, follows values and observes. What is known of a provider's types is data
+//! (`catalog/probes/terraform/*.yaml`), and a type is added without Rust. It judges nothing, reads no JSON syntax, and obeys no
+//! comment. Next: `../resource/mod.rs`.
 
 mod hcl;
 mod look;
