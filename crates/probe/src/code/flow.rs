@@ -327,7 +327,10 @@ impl<'m, 't> Flow<'_, 'm, 't> {
         if let (ExprKind::Other(_), Some(hit)) = (&value.kind, self.classified(name, &self.owner(&task.at(value)))) {
             return self.leaf(task, name, hit);
         }
-        let via = if matches!(task.via, Via::Argument | Via::Format) { Via::Assigned } else { task.via };
+        // Go refuses a variable that is used nowhere else, so that it is told there even of a field.
+        let assigned =
+            matches!(task.via, Via::Argument | Via::Format) || self.language == "go" && task.via == Via::Extra;
+        let via = if assigned { Via::Assigned } else { task.via };
         self.open.push(Task {
             expr: value,
             via,

@@ -310,7 +310,7 @@ impl<'m, 't> Logs<'_, 'm, 't> {
             .collect();
         let function = self.index.scopes[placed.scope].qualified.as_str();
         let attributes = Attributes::default()
-            .with("callee", label(&call.callee))
+            .with("callee", self.named(call))
             .with("sink", sink.kind.as_str())
             .with("stack", sink.stack.as_str())
             .with("level", sink.level.as_str())
@@ -321,6 +321,26 @@ impl<'m, 't> Logs<'_, 'm, 't> {
             .with("plain", plain)
             .with("opaque", texts(reached.opaque));
         out.put("code-log", "code/log-call", placed.expr.at, attributes, anchors, true);
+    }
+
+    /// The callee, without what a chain adds on its way: which field it adds does not make it another call.
+    fn named(&self, call: &Call<'t>) -> String {
+        let full = label(&call.callee);
+        let mut adding: Vec<String> = Vec::new();
+        for (_, inner) in receivers(call) {
+            let method = inner.callee.last().unwrap_or_default();
+            if !inner.args.is_empty() && self.sinks.chain_methods.iter().any(|m| m == method) {
+                adding.push(format!("{method}()"));
+            }
+        }
+        let mut parts: Vec<&str> = full.split('.').collect();
+        let last = parts.len().saturating_sub(1);
+        let mut at = 0;
+        parts.retain(|part| {
+            at += 1;
+            at == 1 || at - 1 == last || !adding.iter().any(|a| a == part)
+        });
+        parts.join(".")
     }
 
     /// What other files are told: names of loggers with their library, and functions that log what they are given.
