@@ -11,18 +11,19 @@ use crate::format::RemedySet;
 use crate::hunks;
 use crate::known::Known;
 use crate::propose::{budget_of, leftover};
+use crate::python::block_without_body;
 use crate::source::FILE_BYTES;
 use crate::verify::{Verified, Verify};
 use ligase_domain::{
     CheckResult, Entry, EntryKind, FileChange, Finding, FindingId, GateCheck, GateReport, GateVerdict, LookCache,
-    Outcome, OverlayTree, Patch, RepoPath, SourceTree, Timestamp,
+    Outcome, OverlayTree, Patch, PathClass, RepoPath, SourceTree, Timestamp,
 };
 use ligase_inspect::{Declared, Difference, Inspection, Inspector, MemoryCache, difference};
 use ligase_policy::patch::{
     ChangedFile, PatchRules, allowed_paths, no_dependency, no_new_url, no_suppression, plain_text, tests_kept,
     within_budget,
 };
-use ligase_probe::{NoProgress, syntax_errors};
+use ligase_probe::{NoProgress, ProbeSet, syntax_errors};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -227,8 +228,8 @@ impl<'a> Gate<'a> {
         let probes = self.input.inspector.probes();
         each(&self.files, |file| {
             let class = probes.class_of(&file.path);
-            let seen = syntax_errors(probes, &class, &file.new).err()?;
-            let before = syntax_errors(probes, &class, &file.base).is_err();
+            let seen = unreadable(probes, &class, &file.new)?;
+            let before = unreadable(probes, &class, &file.base).is_some();
             let before = if before { "; neither did the base" } else { "" };
             Some(format!("{}: {seen}{before}", file.path))
         })
@@ -356,6 +357,15 @@ fn changed(base: &dyn SourceTree, change: &FileChange) -> Changed {
         base: bytes,
         new: change.bytes.clone(),
     }
+}
+
+/// Why a file of that class does not read; none where it does.
+pub(crate) fn unreadable(probes: &ProbeSet, class: &PathClass, bytes: &[u8]) -> Option<String> {
+    if let Err(seen) = syntax_errors(probes, class, bytes) {
+        return Some(seen.to_string());
+    }
+    let text = std::str::from_utf8(bytes).ok().filter(|_| class.dialect == "python")?;
+    block_without_body(text).map(|line| format!("line {line} opens a block that has no body"))
 }
 
 pub(crate) fn by_id(inspection: &Inspection) -> BTreeMap<FindingId, &Finding> {

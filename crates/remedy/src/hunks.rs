@@ -1,20 +1,24 @@
-//! Whether every run of changed lines is needed: without it a finding is no longer mended, something is worse, or the file
-//! no longer reads. A line that could be left out is a line that nobody asked for.
+//! Whether every run of changed lines is needed, and every line of a run: without it a finding is no longer mended,
+//! something is worse, or the file no longer reads. A line that could be left out is a line that nobody asked for. Blank
+//! lines are left to taste; white space at a line's begin and end is the base's.
 //!
 //! The probes are no compiler: an import that is left out is still "seen" by its name. So lines that give a name are
 //! needed where the rest of the file uses each of those names and nothing else there gives it.
 
 use crate::diff::{Block, blocks, without};
-use crate::gate::{Changed, Gate, by_id, worse};
+use crate::format::Verb;
+use crate::gate::{Changed, Gate, by_id, unreadable, worse};
+use crate::lines::{in_base_form, other_line_ends, put_back, without_each};
 use crate::python::{Kind, Python};
 use crate::source::{Refusal, SourceText};
 use ligase_domain::{FileChange, GateVerdict, Outcome};
 use ligase_inspect::difference;
-use ligase_probe::syntax_errors;
 use std::collections::BTreeSet;
 
 /// So many runs of lines are tried one by one; each costs a look at one file and a judgement.
 const MAX_BLOCKS: usize = 200;
+/// So many single lines are tried: more than any patch within its budget has.
+const MAX_LINES: usize = 1_200;
 
 /// Tries the patch without each run of changed lines.
 pub(crate) fn all_needed(gate: &Gate<'_>) -> GateVerdict {
@@ -28,23 +32,54 @@ pub(crate) fn all_needed(gate: &Gate<'_>) -> GateVerdict {
     if all.len() > MAX_BLOCKS {
         return GateVerdict::Refused(format!("{} separate changes, at most {MAX_BLOCKS} are tried", all.len()));
     }
+    let says = |file: &Changed, at: usize, what: &str| {
+        let line = String::from_utf8_lossy(&file.new)[..at].matches('\n').count() + 1;
+        GateVerdict::Refused(format!("{}: {what} at line {line} is not needed", file.path))
+    };
+    let mut tried = 0;
     for (at, block) in &all {
         let file = &gate.files[*at];
-        if !is_needed(gate, *at, file, block) {
-            let new = String::from_utf8_lossy(&file.new);
-            let line = new[..block.new.start].matches('\n').count() + 1;
-            return GateVerdict::Refused(format!("{}: the change at line {line} is not needed", file.path));
+        let (base, new) = (String::from_utf8_lossy(&file.base), String::from_utf8_lossy(&file.new));
+        if !is_needed(gate, *at, file, without(&base, &new, block)) {
+            return says(file, block.new.start, "the change");
+        }
+        for line in without_each(&base, &new, block) {
+            tried += 1;
+            if tried > MAX_LINES {
+                return GateVerdict::Refused(format!("more than {MAX_LINES} changed lines, which are not all tried"));
+            }
+            if !gives_parameter(gate, &line.base, &line.new) && !is_needed(gate, *at, file, line.text) {
+                return says(file, line.at, "the line");
+            }
+        }
+    }
+    white_space(gate)
+}
+
+/// No line is moved, and none ends otherwise, where it would do as well as the base has it.
+fn white_space(gate: &Gate<'_>) -> GateVerdict {
+    for (at, file) in gate.files.iter().enumerate() {
+        let (base, new) = (String::from_utf8_lossy(&file.base), String::from_utf8_lossy(&file.new));
+        if other_line_ends(&base, &new) {
+            return GateVerdict::Refused(format!("{}: its lines end otherwise than the base's", file.path));
+        }
+        let as_base = in_base_form(&base, &new);
+        if as_base != new && !is_needed(gate, at, file, as_base) {
+            return GateVerdict::Refused(format!("{}: white space that nobody needs", file.path));
+        }
+        if put_back(&base, &new).into_iter().any(|text| !is_needed(gate, at, file, text)) {
+            return GateVerdict::Refused(format!("{}: a line was moved, and does as well where it stood", file.path));
         }
     }
     GateVerdict::Passed
 }
 
-fn is_needed(gate: &Gate<'_>, at: usize, file: &Changed, block: &Block) -> bool {
-    let (base, new) = (String::from_utf8_lossy(&file.base), String::from_utf8_lossy(&file.new));
-    let left = without(&base, &new, block);
+/// Whether the file would not do as `left`.
+fn is_needed(gate: &Gate<'_>, at: usize, file: &Changed, left: String) -> bool {
+    let new = String::from_utf8_lossy(&file.new);
     let probes = gate.input.inspector.probes();
     let class = probes.class_of(&file.path);
-    if syntax_errors(probes, &class, left.as_bytes()).is_err() {
+    if unreadable(probes, &class, left.as_bytes()).is_some() {
         return true;
     }
     if class.dialect == "python" && gives_needed_names(gate, file, &new, &left) {
@@ -58,6 +93,29 @@ fn is_needed(gate: &Gate<'_>, at: usize, file: &Changed, block: &Block) -> bool 
     let mended = gate.input.findings.iter().all(|id| after.get(id).is_some_and(|f| f.outcome == Outcome::Satisfied));
     let difference = difference(gate.input.known, &head);
     !mended || worse(&difference).is_some() || !difference.vanished.is_empty()
+}
+
+/// Whether a line differs from the base's by a parameter that a remedy of the patch says to be needed: a probe does not see
+/// that somebody passes it.
+fn gives_parameter(gate: &Gate<'_>, base: &str, new: &str) -> bool {
+    let same = base.chars().zip(new.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum::<usize>();
+    let (was, is) = (&base[same..], &new[same..]);
+    let tail = was.chars().rev().zip(is.chars().rev()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8());
+    let tail = tail.sum::<usize>();
+    if tail < was.len() || is.len() > tail + 200 {
+        return false;
+    }
+    let inserted = &is[..is.len() - tail];
+    let alone = base.is_empty();
+    let remedies = gate.input.patch.remedies.iter().filter_map(|key| key.rsplit_once('@'));
+    let mut edits = remedies.filter_map(|(id, _)| gate.input.remedies.get(id)).flat_map(|r| &r.edits);
+    edits.any(|e| {
+        matches!(&e.verb, Verb::EnsureParameter(p) if if alone {
+            inserted.trim_start().starts_with(p.name.as_str())
+        } else {
+            inserted.contains(p.name.as_str())
+        })
+    })
 }
 
 /// Whether the lines give names by importing them, all of which the rest of the file uses and could not have otherwise.

@@ -14,6 +14,7 @@ mod gate;
 mod hcl;
 mod hunks;
 mod known;
+mod lines;
 mod lint;
 mod needs;
 mod propose;

@@ -44,6 +44,10 @@ pub(crate) fn plan(remedy: &Remedy, scope: &Scope<'_>, source: &SourceText) -> R
         }
         apply_verb(edit, &numbers, scope, source, &mut locals, &mut planned)?;
     }
+    // Imports serve edits: where nothing is left to edit, a name would come that nothing uses.
+    if planned.edits.is_empty() {
+        planned.imports.clear();
+    }
     Ok(planned)
 }
 
