@@ -119,7 +119,8 @@ pub(crate) fn put_back(base: &str, new: &str) -> Vec<String> {
     for (at, line) in gone.iter().take(MOVED_MAX) {
         let was = words(&base[line.clone()]);
         let like = |l: &&Line| {
-            !was.is_empty() && TextDiff::from_chars(was.as_str(), &words(&new[(*l).clone()])).ratio() >= ALIKE
+            let is = words(&new[(*l).clone()]);
+            !was.is_empty() && TextDiff::from_chars(was.as_str(), is.as_str()).ratio() >= ALIKE
         };
         let Some(there) = come.iter().take(MOVED_MAX).find(like) else { continue };
         let text = new[there.clone()].to_owned();

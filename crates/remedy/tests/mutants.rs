@@ -347,7 +347,7 @@ fn mutants(one: &Accepted) -> Vec<(&'static str, Patch)> {
     };
     let mut seen = std::collections::BTreeSet::from([words(&right)]);
     let fresh = all.into_iter().filter(|(_, files)| {
-        let changed = files.iter().filter(|(path, text)| one.base(path) != **text || one.tree.0.get(*path).is_none());
+        let changed = files.iter().filter(|(path, text)| one.base(path) != **text || !one.tree.0.contains_key(*path));
         seen.insert(words(&changed.map(|(path, text)| (path.clone(), text.clone())).collect()))
     });
     let mut out: Vec<(&'static str, Patch)> = fresh.map(|(what, files)| (what, one.mutant(&files))).collect();
