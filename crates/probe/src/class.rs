@@ -194,7 +194,12 @@ fn unread_language(name: &str) -> &'static str {
 }
 
 fn origin_of(folders: &str, name: &str) -> Origin {
-    let within = |set: &[&str]| folders.split('/').any(|part| set.contains(&part));
+    // A package of Java is no folder that says where code comes from: `com/example/demo` is how many names begin.
+    let placed = folders.find("src/main/").map_or(folders, |at| &folders[..at]);
+    let within = |set: &[&str]| {
+        let named = if set == EXAMPLE || set == TEST { placed } else { folders };
+        named.split('/').any(|part| set.contains(&part))
+    };
     let stem = name.split('.').next().unwrap_or(name);
     let ends = |set: &[&str]| set.iter().any(|e| name.ends_with(e));
     let parts = |set: &[&str]| name.split('.').skip(1).any(|part| set.contains(&part));
@@ -234,6 +239,8 @@ mod tests {
     fn a_path_says_dialect_and_origin() {
         let cases = [
             ("app/main.py", "python/source"),
+            ("src/main/java/com/example/demo/spec/Users.java", "java/source"),
+            ("examples/shop/src/main/java/com/acme/Users.java", "java/example"),
             ("tests/test_main.py", "python/test"),
             ("app/conftest.py", "python/test"),
             ("app/login_test.py", "python/test"),

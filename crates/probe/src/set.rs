@@ -40,7 +40,7 @@ impl ProbeSet {
         match &shared {
             Ok(words) => {
                 take(PythonPack::load(files, words.clone()).map(|p| Box::new(p) as Box<dyn Pack>));
-                take(Ok(Box::new(CodePack::new(words.clone()))));
+                take(CodePack::load(words.clone(), files).map(|p| Box::new(p) as Box<dyn Pack>));
             }
             Err(wrong) => take(Err(wrong.clone())),
         }

@@ -11,11 +11,14 @@ mod logs;
 pub(crate) mod lower;
 pub(crate) mod model;
 mod names;
+mod routes;
 
 use crate::emit::{Attributes, Emit};
 use crate::pack::Pack;
 use crate::set::ENGINE_VERSION;
 use crate::vocabulary::Vocabulary;
+use ligase_catalog::CatalogFile;
+use ligase_document::DocumentError;
 use ligase_domain::{LookedFile, Observation, PathClass, Seen};
 use model::Module;
 use std::collections::BTreeMap;
@@ -32,6 +35,8 @@ pub(crate) fn language_of(dialect: &str) -> &str {
 /// What shapes how files of these languages are seen.
 pub(crate) struct CodePack {
     vocabulary: Arc<Vocabulary>,
+    frameworks: Vec<routes::spec::Spec>,
+    frameworks_digest: Vec<u8>,
 }
 
 /// One file, as the readers of this pack get it.
@@ -43,8 +48,10 @@ pub(crate) struct Reading<'a, 't> {
 }
 
 impl CodePack {
-    pub(crate) fn new(vocabulary: Arc<Vocabulary>) -> Self {
-        Self { vocabulary }
+    /// Reads the frameworks of the catalog.
+    pub(crate) fn load(vocabulary: Arc<Vocabulary>, files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
+        let (frameworks, frameworks_digest) = routes::spec::load(files)?;
+        Ok(Self { vocabulary, frameworks, frameworks_digest })
     }
 }
 
@@ -54,7 +61,7 @@ impl Pack for CodePack {
     }
 
     fn digest_parts(&self) -> Vec<u8> {
-        ENGINE_VERSION.to_le_bytes().to_vec()
+        ENGINE_VERSION.to_le_bytes().into_iter().chain(self.frameworks_digest.iter().copied()).collect()
     }
 
     fn look(&self, class: &PathClass, text: &str) -> Result<Vec<Seen>, &'static str> {
@@ -65,13 +72,16 @@ impl Pack for CodePack {
             let index = index::Index::new(text, module);
             fields::emit(&reading, &index, &mut emit);
             logs::emit(&reading, &index, &mut emit);
+            routes::emit(&reading, &self.frameworks, &mut emit);
             unreadable(&reading, &mut emit);
         })?;
         Ok(emit.out)
     }
 
     fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
-        link::link(&self.vocabulary, files)
+        let mut out = link::link(&self.vocabulary, files);
+        out.extend(routes::link(&self.vocabulary, &self.frameworks, files));
+        out
     }
 }
 

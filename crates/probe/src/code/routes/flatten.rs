@@ -1,0 +1,233 @@
+//! From what was hung on routers to endpoints: every way from an application to a route, with the guards that a request
+//! passes in order. What comes later in a file does not guard what came before. Next: `guards.rs`, `out.rs`.
+
+use super::eval::{Event, Machine, Route, Val};
+use super::guards::{Guard, Guards};
+use super::out::{Endpoint, Hung, Sink};
+use ligase_domain::Span;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Routers between an application and a route.
+const MAX_CHAIN: usize = 24;
+/// Ways that are walked.
+const MAX_WAYS: usize = 20_000;
+
+/// One way down.
+#[derive(Clone, Default)]
+struct Way {
+    prefix: String,
+    guards: Vec<(Option<String>, Hung)>,
+    reason: &'static str,
+    trail: Vec<usize>,
+}
+
+/// Joins two parts of a path.
+pub(super) fn join(prefix: &str, path: &str) -> String {
+    let (a, b) = (prefix.trim_end_matches('/'), path.trim_start_matches('/'));
+    match (a.is_empty(), b.is_empty()) {
+        (true, true) => "/".to_owned(),
+        (_, true) => {
+            if a.starts_with('/') {
+                a.to_owned()
+            } else {
+                format!("/{a}")
+            }
+        }
+        _ if a.is_empty() || a.starts_with('/') => format!("{a}/{b}"),
+        _ => format!("/{a}/{b}"),
+    }
+}
+
+/// A path with its parameters in braces: `/:id`, `/*`, `/{id:[0-9]+}`.
+pub(super) fn braced(path: &str) -> String {
+    let part = |p: &str| -> String {
+        if let Some(name) = p.strip_prefix(':') {
+            let name: String = name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            return format!("{{{name}}}");
+        }
+        if let Some(name) = p.strip_prefix('{').and_then(|n| n.strip_suffix('}')) {
+            let name = name.split(':').next().unwrap_or(name).trim_end_matches("...");
+            return format!("{{{name}}}");
+        }
+        if p.starts_with('*') { "{path}".to_owned() } else { p.to_owned() }
+    };
+    path.split('/').map(part).collect::<Vec<_>>().join("/")
+}
+
+/// Emits every endpoint of every router.
+pub(super) fn emit(machine: &mut Machine<'_, '_>, guards: &Guards<'_>, sink: &mut Sink<'_, '_>) {
+    let mut walk = Walk { guards, ways: 0, known: HashMap::new() };
+    for router in 0..machine.routers.len() {
+        if machine.routers[router].mounted {
+            continue;
+        }
+        let own = &machine.routers[router];
+        let reason = if own.handed {
+            "router-handed-in"
+        } else if own.application && !(machine.dynamic && own.escaped) {
+            ""
+        } else if machine.dynamic {
+            "router-included-dynamically"
+        } else {
+            "router-not-included"
+        };
+        walk.router(machine, router, Way { reason, ..Way::default() }, sink);
+    }
+}
+
+struct Walk<'g, 'v> {
+    guards: &'g Guards<'v>,
+    ways: usize,
+    known: HashMap<(usize, usize), Vec<Hung>>,
+}
+
+impl Walk<'_, '_> {
+    fn router(&mut self, machine: &mut Machine<'_, '_>, router: usize, mut way: Way, sink: &mut Sink<'_, '_>) {
+        self.ways += 1;
+        if way.trail.len() > MAX_CHAIN || way.trail.contains(&router) || self.ways > MAX_WAYS {
+            return;
+        }
+        way.trail.push(router);
+        let wraps = machine.routers[router].wraps.clone();
+        for wrap in &wraps {
+            let guard = self.guards.of(machine, wrap, 3);
+            way.guards.push((None, Hung { guard, from: "app" }));
+        }
+        let events = machine.routers[router].events.clone();
+        for (n, event) in events.iter().enumerate() {
+            match event {
+                Event::Guard { path, guard, condition } => {
+                    let hung = match self.known.get(&(router, n)) {
+                        Some(hung) => hung.clone(),
+                        None => {
+                            let hung = self.hang(machine, guard, *condition);
+                            self.known.insert((router, n), hung.clone());
+                            hung
+                        }
+                    };
+                    let below = path
+                        .as_ref()
+                        .filter(|p| !matches!(p.as_str(), "" | "/" | "*" | "/*"))
+                        .map(|p| join(&way.prefix, &braced(p)));
+                    way.guards.extend(hung.into_iter().map(|h| (below.clone(), h)));
+                }
+                Event::Mount { path, child, guards } => {
+                    let mut further = way.clone();
+                    further.prefix = join(&way.prefix, &braced(path.trim_end_matches('*')));
+                    if further.prefix == "/" {
+                        further.prefix.clear();
+                    }
+                    for guard in guards {
+                        further.guards.extend(self.hang(machine, guard, false).into_iter().map(|h| (None, h)));
+                    }
+                    self.router(machine, *child, further, sink);
+                }
+                Event::Route(route) => self.route(machine, router, route, &way, sink),
+                Event::Strange { path, what, file, seen, at } => {
+                    let seen = &machine.world.files[*file].looked.observations.seen[*seen];
+                    let span = seen.anchors.get(&format!("c{at}")).copied().unwrap_or(seen.span);
+                    let shown =
+                        if what.is_empty() { "a mounted handler".to_owned() } else { format!("routes of {what}") };
+                    let stack = machine.specs[machine.routers[router].spec].stack.clone();
+                    sink.unmodelled(*file, span, &seen.snippet, &stack, &shown, &join(&way.prefix, path));
+                }
+            }
+        }
+    }
+
+    fn hang(&self, machine: &mut Machine<'_, '_>, guard: &Val, condition: bool) -> Vec<Hung> {
+        let mut verdict = self.guards.of(machine, guard, 3);
+        if condition && verdict.guards() {
+            verdict.kind = "unknown";
+        }
+        vec![Hung { guard: verdict, from: "middleware" }]
+    }
+
+    fn route(
+        &mut self,
+        machine: &mut Machine<'_, '_>,
+        router: usize,
+        route: &Route,
+        way: &Way,
+        sink: &mut Sink<'_, '_>,
+    ) {
+        let path = braced(&route.path);
+        let full = join(&way.prefix, &path);
+        let mut hung: Vec<Hung> = Vec::new();
+        for guard in &route.guards {
+            let guard = self.guards.of(machine, guard, 3);
+            hung.push(Hung { guard, from: "route" });
+        }
+        let applies = |below: &Option<String>| {
+            below.as_ref().is_none_or(|b| {
+                full == *b || full.starts_with(&format!("{}/", b.trim_end_matches("/{path}"))) || b == "/{path}"
+            })
+        };
+        let reaching: Vec<Hung> =
+            way.guards.iter().rev().filter(|(below, _)| applies(below)).map(|(_, h)| h.clone()).collect();
+        hung.extend(reaching);
+        let guarded = |h: &Hung| h.guard.guards() && !h.guard.optional;
+        if !hung.iter().any(guarded)
+            && let Some(inside) = self.guards.inside(machine, &route.handler)
+        {
+            hung.push(Hung { guard: inside, from: "handler" });
+        }
+        let reason = match way.reason {
+            "" if full.contains("{?}") => {
+                if path.contains("{?}") {
+                    "path-not-a-constant"
+                } else {
+                    "prefix-not-a-constant"
+                }
+            }
+            reason => reason,
+        };
+        let spec = &machine.specs[machine.routers[router].spec];
+        let seen = &machine.world.files[route.file].looked.observations.seen[route.step];
+        let anchor = |tag: &str| seen.anchors.get(&format!("{tag}{}", route.call)).copied();
+        let mut anchors: BTreeMap<String, Span> = BTreeMap::new();
+        for (name, tag) in [("route", "c"), ("handler", "h"), ("path", "p"), ("arguments", "a")] {
+            anchors.extend(anchor(tag).map(|s| (name.to_owned(), s)));
+        }
+        let files: BTreeSet<usize> = hung
+            .iter()
+            .flat_map(|h| h.guard.files.iter().copied())
+            .chain(way.trail.iter().map(|r| machine.routers[*r].file))
+            .collect();
+        for method in &route.methods {
+            sink.endpoint(Endpoint {
+                file: route.file,
+                span: anchors.get("route").copied().unwrap_or(seen.span),
+                snippet: seen.snippet.clone(),
+                stack: spec.stack.clone(),
+                method: method.clone(),
+                path: path.clone(),
+                full_path: full.clone(),
+                handler: self.guards.symbol(machine, &route.handler),
+                guards: hung.clone(),
+                reason,
+                anchors: anchors.clone(),
+                files: files.clone(),
+            });
+        }
+    }
+}
+
+/// Each guard once, the nearest first.
+pub(super) fn once(hung: &[Hung]) -> Vec<&Hung> {
+    let mut out: Vec<&Hung> = Vec::new();
+    for one in hung {
+        let same = |o: &&Hung| {
+            (&o.guard.symbol, o.guard.kind, o.guard.optional) == (&one.guard.symbol, one.guard.kind, one.guard.optional)
+        };
+        if !out.iter().any(same) && out.len() < 20 {
+            out.push(one);
+        }
+    }
+    out
+}
+
+/// Whether a guard lets a marked endpoint pass: `@Public()` before a global guard.
+pub(super) fn opened(guard: &Guard, keys: &BTreeSet<String>) -> bool {
+    guard.metadata.iter().any(|(key, when)| keys.contains(key) == (when == "present"))
+}
