@@ -350,6 +350,7 @@ impl<'f> Reading<'_, '_, 'f> {
                         handler: handler.clone(),
                         guards,
                         reason,
+                        files_only: false,
                         anchors: self.anchors(&method),
                         files,
                     });

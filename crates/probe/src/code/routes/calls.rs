@@ -223,6 +223,9 @@ impl Machine<'_, '_> {
             return Val::Unknown;
         }
         let key = (file, id.clone());
+        if !root {
+            self.called.insert(key.clone());
+        }
         let runs = self.runs.entry(key.clone()).or_default();
         *runs += 1;
         if *runs > MAX_RUNS || self.running.len() >= MAX_DEPTH || !self.running.insert(key.clone()) {

@@ -75,7 +75,11 @@ pub(crate) fn emit(reading: &Reading<'_, '_>, specs: &[Spec], out: &mut Emit<'_>
     let mut emitter =
         Emitter { text, verbs: &verbs, reader, out: &mut out.out, steps: MAX_FILE_STEPS, units: MAX_UNITS, places };
     emitter.names(reading.module);
-    emitter.scope("", &reading.module.body, true, "", usize::MAX);
+    // What a browser runs answers nobody.
+    let browser = |m: &str| matches!(m, "react" | "vue" | "svelte" | "@angular/core" | "preact" | "solid-js");
+    if !reading.module.imports.iter().any(|i| browser(&i.module)) {
+        emitter.scope("", &reading.module.body, language != "java", "", usize::MAX);
+    }
 }
 
 struct Emitter<'a, 't> {
@@ -320,8 +324,13 @@ impl<'t> Emitter<'_, 't> {
         let together = lambda.is_empty() && name_words.iter().any(|w| PUTS_TOGETHER.contains(&w.as_str()));
         let returns_more = function.body.iter().any(|s| matches!(&s.kind, StmtKind::Return(Some(e)) if matches!(e.kind, ExprKind::Function(_) | ExprKind::Call(_) | ExprKind::Name(_) | ExprKind::Object(_))));
         let request = function.params.iter().any(|p| of_a_request(p.name, p.ty.as_ref().map_or("", |t| of_pointer(t))));
-        let keep = routing || together;
-        let worth = keep || returns_more || request || summary.says_something() || !function.annotations.is_empty();
+        let java = self.places == 0;
+        let keep = routing || (together && !java);
+        let returns_more = returns_more && (!java || routing);
+        let request = request
+            && (!java || function.params.iter().any(|p| p.ty.as_ref().is_some_and(|t| t.name.ends_with("Security"))));
+        let says = summary.says_something() && (!java || !summary.refuses.is_empty());
+        let worth = keep || returns_more || request || says || !function.annotations.is_empty();
         if worth && self.units > 0 {
             self.units -= 1;
             let annotations: Vec<Value> = function.annotations.iter().take(12).map(annotation).collect();
@@ -350,7 +359,13 @@ impl<'t> Emitter<'_, 't> {
                 BTreeMap::from([("definition".to_owned(), function.at), ("name".to_owned(), function.name_at)]);
             self.push("route-unit", function.at, attributes, anchors, true);
         }
-        let limit = if keep { MAX_SCOPE_STEPS } else { 6 };
+        let limit = if keep {
+            MAX_SCOPE_STEPS
+        } else if java {
+            0
+        } else {
+            6
+        };
         self.scope(&id, &function.body, keep, class, limit);
         for parameter in &function.params {
             if let Some(default) = &parameter.default {
@@ -389,7 +404,11 @@ impl<'t> Emitter<'_, 't> {
             attributes.0.remove("fields");
         }
         let anchors = BTreeMap::from([("body".to_owned(), class.body_at), ("name".to_owned(), class.name_at)]);
-        if self.units > 0 {
+        let plain = class.annotations.is_empty()
+            && class.bases.is_empty()
+            && class.fields.iter().all(|f| f.value.is_none())
+            && class.methods.iter().all(|m| m.annotations.is_empty());
+        if self.units > 0 && !(self.places == 0 && plain && !class.shape_only) {
             self.units -= 1;
             self.push("route-class", class.at, attributes, anchors, true);
         }

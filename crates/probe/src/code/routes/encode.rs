@@ -44,7 +44,10 @@ impl Encoder {
         }
         self.left -= 1;
         match &expr.kind {
-            ExprKind::Same(Some(ty), inner) if matches!(inner.kind, ExprKind::Object(_)) && ty.name != "map" => {
+            ExprKind::Same(Some(ty), inner)
+                if matches!(inner.kind, ExprKind::Object(_) | ExprKind::List(_))
+                    && !matches!(&*ty.name, "map" | "[]") =>
+            {
                 tagged("t", [Value::from(cut(ty.name.trim_start_matches('*'))), self.expr(inner)])
             }
             ExprKind::Same(_, inner) => self.expr(inner),

@@ -4,7 +4,7 @@
 //! router's methods do), `flatten.rs`.
 
 use super::spec::Spec;
-use super::world::{World, unversioned};
+use super::world::World;
 use crate::emit::Facts;
 use ligase_domain::{Seen, Value};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -101,6 +101,8 @@ pub(super) struct Router {
     pub mounted: bool,
     /// Handed to something that is not known.
     pub escaped: bool,
+    /// The function that was run for itself when this was made.
+    pub root: Option<(usize, Rc<str>)>,
 }
 
 #[derive(Default)]
@@ -142,6 +144,9 @@ pub(super) struct Machine<'w, 'f> {
     /// Some router was mounted that is not known.
     pub dynamic: bool,
     pub touched: BTreeSet<usize>,
+    /// The function that is run for itself now, and those that others call.
+    pub(super) root: Option<(usize, Rc<str>)>,
+    pub(super) called: HashSet<(usize, Rc<str>)>,
 }
 
 impl<'w, 'f> Machine<'w, 'f> {
@@ -160,6 +165,8 @@ impl<'w, 'f> Machine<'w, 'f> {
             defaults: HashMap::new(),
             dynamic: false,
             touched: BTreeSet::new(),
+            root: None,
+            called: HashSet::new(),
         }
     }
 
@@ -189,7 +196,9 @@ impl<'w, 'f> Machine<'w, 'f> {
                     let ran = self.runs.contains_key(&(*file, known.clone()));
                     if now && !ran && here.steps.contains_key(id) && unit.str("scope").is_empty() {
                         let env = self.module(*file);
+                        self.root = Some((*file, known.clone()));
                         self.call_unit(*file, known, env, None, &[], true);
+                        self.root = None;
                     }
                 }
             }
@@ -335,10 +344,15 @@ impl<'w, 'f> Machine<'w, 'f> {
                 let class = parts.get(1).and_then(Value::as_text).unwrap_or_default();
                 let class = self.world.class(at.file, class).map(|(f, c)| (f, Rc::from(c)));
                 let made = parts.get(2).map_or(Val::Unknown, |p| self.eval(at, p));
-                if let (Val::Object(object), Some(class)) = (&made, class) {
-                    self.objects[*object].class = Some(class);
+                match (&made, class) {
+                    (Val::Object(object), Some(class)) => {
+                        self.objects[*object].class = Some(class);
+                        made
+                    }
+                    // A struct whose fields are given in order.
+                    (Val::List(_), Some((f, c))) => self.instance(f, c),
+                    _ => made,
                 }
-                made
             }
             "l" => {
                 let mut out = Vec::new();

@@ -58,7 +58,8 @@ pub(super) fn braced(path: &str) -> String {
 pub(super) fn emit(machine: &mut Machine<'_, '_>, guards: &Guards<'_>, sink: &mut Sink<'_, '_>) {
     let mut walk = Walk { guards, ways: 0, known: HashMap::new() };
     for router in 0..machine.routers.len() {
-        if machine.routers[router].mounted {
+        let again = |r: &super::eval::Router| r.root.as_ref().is_some_and(|root| machine.called.contains(root));
+        if machine.routers[router].mounted || again(&machine.routers[router]) {
             continue;
         }
         let own = &machine.routers[router];
@@ -206,10 +207,22 @@ impl Walk<'_, '_> {
                 handler: self.guards.symbol(machine, &route.handler),
                 guards: hung.clone(),
                 reason,
+                files_only: files_only(spec, &route.handler),
                 anchors: anchors.clone(),
                 files: files.clone(),
             });
         }
+    }
+}
+
+/// Whether a handler is one that the framework serves files with, also behind what only cuts the path.
+fn files_only(spec: &super::spec::Spec, handler: &Val) -> bool {
+    match handler {
+        Val::Made(made) => {
+            let own = matches!(&made.callee, Val::Outside(name) if spec.statics.iter().any(|s| **s == **name));
+            own || made.args.iter().any(|a| files_only(spec, a))
+        }
+        _ => false,
     }
 }
 

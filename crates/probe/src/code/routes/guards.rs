@@ -67,7 +67,12 @@ impl Guards<'_> {
             Val::Made(made) => {
                 let callee = made.callee.clone();
                 if let Val::Outside(name) = &callee {
-                    return self.outside(name, &made.args, machine);
+                    let own = self.outside(name, &made.args, machine);
+                    return if own.kind == "other" {
+                        self.handed(machine, &made.args, depth).unwrap_or(own)
+                    } else {
+                        own
+                    };
                 }
                 let mut guard = match &made.result {
                     Val::Unknown => self.of(machine, &callee, depth),
@@ -76,6 +81,11 @@ impl Guards<'_> {
                         if inner.kind == "other" { self.of(machine, &callee, depth) } else { inner }
                     }
                 };
+                if guard.kind == "other"
+                    && let Some(inner) = self.handed(machine, &made.args, depth)
+                {
+                    return inner;
+                }
                 let symbol = self.symbol(machine, &callee);
                 if symbol != "?" {
                     guard.symbol = symbol;
@@ -100,6 +110,18 @@ impl Guards<'_> {
             Val::Text(_) | Val::Router(_) | Val::List(_) | Val::Module(_) => Guard::new("other", "?".to_owned()),
             Val::Unknown => Guard::new("unknown", "?".to_owned()),
         }
+    }
+
+    /// A guard that is handed to what only wraps it: `catching(requireUser)`.
+    fn handed(&self, machine: &mut Machine<'_, '_>, args: &[Val], depth: u8) -> Option<Guard> {
+        let functions = args.iter().filter(|a| depth > 0 && matches!(a, Val::Unit(..) | Val::Made(_) | Val::Either(_)));
+        for arg in functions {
+            let guard = self.of(machine, arg, depth - 1);
+            if guard.guards() || guard.kind == "unknown" {
+                return Some(guard);
+            }
+        }
+        None
     }
 
     /// What people call a value.

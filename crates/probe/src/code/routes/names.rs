@@ -319,6 +319,7 @@ impl Machine<'_, '_> {
             file,
             mounted: false,
             escaped: false,
+            root: self.root.clone(),
         });
         Val::Router(self.routers.len() - 1)
     }

@@ -31,6 +31,8 @@ pub(super) struct Endpoint {
     pub handler: String,
     pub guards: Vec<Hung>,
     pub reason: &'static str,
+    /// What answers serves files.
+    pub files_only: bool,
     pub anchors: BTreeMap<String, Span>,
     pub files: BTreeSet<usize>,
 }
@@ -75,6 +77,7 @@ impl<'w, 'f> Sink<'w, 'f> {
             .map(|m| self.vocabulary.role(if any { m } else { method }, &endpoint.full_path))
             .find(|r| *r != "none")
             .unwrap_or("none");
+        let role = if role == "none" && endpoint.files_only { "static" } else { role };
         let attributes = Attributes::default()
             .with("language", self.world.files[endpoint.file].language)
             .with("stack", endpoint.stack.as_str())

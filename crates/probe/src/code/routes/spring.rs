@@ -4,7 +4,6 @@
 
 use super::annotated::{Mark, texts_of};
 use super::eval::{At, Machine, Val};
-use super::flatten::braced;
 use super::guards::Guard;
 use super::out::Hung;
 use super::spec::Spec;
@@ -43,6 +42,8 @@ struct Chain {
     symbol: String,
     /// Everything is denied that no rule names.
     strict: bool,
+    /// Some of it was too large to keep.
+    unread: bool,
 }
 
 /// The chains of a revision.
@@ -142,6 +143,7 @@ impl Spring {
             rules: Vec::new(),
             symbol: world.symbol(file, id),
             strict: false,
+            unread: false,
         };
         let mut open: Vec<Matcher> = Vec::new();
         let mut inside: Vec<String> = vec![id.to_owned()];
@@ -152,7 +154,7 @@ impl Spring {
             for (number, step) in world.files[file].steps.get(scope.as_str()).into_iter().flatten() {
                 let Some(value) = step.attributes.get("value") else { continue };
                 if value.as_text() == Some("?") {
-                    chain.rules.push(Rule { matchers: vec![Matcher::Unknown], kind: "" });
+                    chain.unread = true;
                 }
                 let at = At { file, env, step: *number, condition: false };
                 self.chain_items(machine, at, value, &mut chain, &mut open, &mut inside);
@@ -339,6 +341,9 @@ fn asked(chain: &Chain, verb: &str, full: &str) -> Option<&'static str> {
             maybe.push(rule.kind);
         }
     }
+    if chain.unread {
+        return None;
+    }
     let rest = if chain.strict && !chain.rules.is_empty() { "authorization" } else { "" };
     maybe.iter().all(|m| simple(m) == simple(rest)).then_some(rest)
 }
@@ -405,7 +410,7 @@ fn matches(matcher: &Matcher, verb: &str, full: &str) -> Option<bool> {
         Matcher::Unknown => None,
         Matcher::Path(method, pattern) => {
             let verb_fits = method.is_empty() || method == verb;
-            let fits = ant(&braced(pattern), full);
+            let fits = ant(pattern, full);
             match (verb_fits, fits) {
                 (_, false) => Some(false),
                 (true, true) => Some(true),
@@ -421,16 +426,19 @@ fn matches(matcher: &Matcher, verb: &str, full: &str) -> Option<bool> {
     }
 }
 
-/// Ant's patterns: `*` is a part, `**` any number of them. `braced` has made `{path}` of both already.
+/// Ant's patterns: `*` stands for a part or within one, `**` for any number of them.
 fn ant(pattern: &str, path: &str) -> bool {
-    let many = pattern.ends_with("/{path}");
-    let mut parts: Vec<&str> = pattern.trim_matches('/').split('/').collect();
+    let pattern: Vec<&str> = pattern.trim_matches('/').split('/').collect();
     let path: Vec<&str> = path.trim_matches('/').split('/').collect();
-    if many {
-        parts.pop();
-        return path.len() >= parts.len() && parts.iter().zip(&path).all(|(a, b)| part(a, b));
+    match pattern.iter().position(|p| *p == "**" || p.starts_with("{*")) {
+        None => pattern.len() == path.len() && pattern.iter().zip(&path).all(|(a, b)| part(a, b)),
+        Some(at) => {
+            let (before, after) = (&pattern[..at], &pattern[at + 1..]);
+            path.len() >= before.len() + after.len()
+                && before.iter().zip(&path).all(|(a, b)| part(a, b))
+                && after.iter().rev().zip(path.iter().rev()).all(|(a, b)| *a == "**" || part(a, b))
+        }
     }
-    parts.len() == path.len() && parts.iter().zip(&path).all(|(a, b)| part(a, b))
 }
 
 fn part(pattern: &str, part: &str) -> bool {
