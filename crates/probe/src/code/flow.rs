@@ -446,8 +446,8 @@ impl<'m, 't> Flow<'_, 'm, 't> {
     fn member(&mut self, task: &Task<'m, 't>, of: &'m Expr<'t>, name: &str) {
         // `safe.email = mask(safe.email)` is what `safe.email` is from then on.
         if let Some(dotted) = task.expr.dotted().filter(|_| task.hops < MAX_HOPS && task.frame.is_none()) {
-            let own = self.index.bound(task.scope, &dotted).iter();
-            let last = own.filter(|b| b.at.start < task.position && self.index.encloses(b.block, task.block)).last();
+            let mut own = self.index.bound(task.scope, &dotted).iter();
+            let last = own.rfind(|b| b.at.start < task.position && self.index.encloses(b.block, task.block));
             if let Some(bind) = last.filter(|b| b.value.is_some()) {
                 return self.assigned(task, name, task.scope, bind);
             }

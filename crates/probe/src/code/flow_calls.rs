@@ -286,7 +286,7 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             }
             // A getter gives what it is called and nothing of the object around it.
             if call.args.is_empty() && receiver.is_some() {
-                let whole = self.vocabulary.sinks.opaque.objects.iter().any(|o| *o == rest);
+                let whole = self.vocabulary.sinks.opaque.objects.contains(&rest);
                 if whole && !(task.via == Via::Format && self.language == "typescript") {
                     return self.opaque(&format!("{dotted}()"));
                 }

@@ -80,7 +80,7 @@ impl<'f> Loggers<'f> {
                 let known =
                     self.loggers.get(&(at, inside.as_str())).or_else(|| self.loggers.get(&(at, first.as_str())));
                 let functions = self.functions.get(&at).map(Vec::as_slice).unwrap_or_default();
-                let wraps = |f: &&str| **f == inside || **f == method || *f == &format!("{inside}.{method}");
+                let wraps = |f: &&str| **f == inside || **f == method || **f == format!("{inside}.{method}");
                 match known {
                     Some(stack) => Some(((*stack).to_owned(), Some(at))),
                     None if functions.iter().any(wraps) => Some((String::new(), Some(at))),
