@@ -175,9 +175,11 @@ fn unread_language(name: &str) -> &'static str {
         "js" | "cjs" | "mjs" | "jsx" => "javascript",
         "kt" | "kts" => "kotlin",
         "php" => "php",
+        "prisma" => "prisma",
         "rb" => "ruby",
         "rs" => "rust",
         "scala" => "scala",
+        "sql" => "sql",
         "swift" => "swift",
         "ts" | "mts" | "cts" | "tsx" => "typescript",
         // What holds settings or runs beside programs; packs read in it what they know.
@@ -224,7 +226,8 @@ fn origin_of(folders: &str, name: &str) -> Origin {
         Origin::Test
     } else if within(EXAMPLE) {
         Origin::Example
-    } else if within(MIGRATION) {
+    } else if within(MIGRATION) && !name.ends_with(".sql") {
+        // The tables of SQL stand in migrations and nowhere else.
         Origin::Migration
     } else {
         Origin::Source
@@ -248,6 +251,9 @@ mod tests {
             ("app/latest.py", "python/source"),
             ("examples/app.py", "python/example"),
             ("app/thing_pb2.py", "python/generated"),
+            ("src/main/java/org/shop/samples/User.java", "java/source"),
+            ("samples/shop/src/main/java/org/shop/User.java", "java/example"),
+            ("db/migrations/001_users.sql", "sql/source"),
             ("venv/lib/python3/site-packages/x.py", "python/vendored"),
             ("vendor/tests/x.py", "python/vendored"),
             ("alembic/versions/1_init.py", "python/migration"),

@@ -24,6 +24,7 @@ mod parse;
 mod pattern;
 mod python;
 mod resource;
+mod schema;
 mod set;
 mod snippet;
 mod terraform;

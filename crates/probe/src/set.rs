@@ -8,6 +8,7 @@ use crate::cloudformation::CloudformationPack;
 use crate::code::CodePack;
 use crate::pack::Pack;
 use crate::python::PythonPack;
+use crate::schema::SchemaPack;
 use crate::terraform::TerraformPack;
 use crate::vocabulary::Vocabulary;
 use ligase_catalog::CatalogFile;
@@ -41,6 +42,7 @@ impl ProbeSet {
             Ok(words) => {
                 take(PythonPack::load(files, words.clone()).map(|p| Box::new(p) as Box<dyn Pack>));
                 take(CodePack::load(words.clone(), files).map(|p| Box::new(p) as Box<dyn Pack>));
+                take(Ok(Box::new(SchemaPack::new(words.clone()))));
             }
             Err(wrong) => take(Err(wrong.clone())),
         }

@@ -12,6 +12,7 @@ pub(crate) mod lower;
 pub(crate) mod model;
 mod names;
 mod routes;
+pub(crate) mod stored;
 
 use crate::emit::{Attributes, Emit};
 use crate::pack::Pack;
@@ -73,6 +74,7 @@ impl Pack for CodePack {
             fields::emit(&reading, &index, &mut emit);
             logs::emit(&reading, &index, &mut emit);
             routes::emit(&reading, &self.frameworks, &mut emit);
+            stored::emit(&reading, &mut emit);
             unreadable(&reading, &mut emit);
         })?;
         Ok(emit.out)

@@ -3,6 +3,7 @@
 
 mod logs;
 mod objects;
+mod stored;
 mod world;
 
 use crate::emit::{Attributes, Facts};
@@ -51,6 +52,7 @@ pub(super) fn link(vocabulary: &Vocabulary, looked: &[&LookedFile]) -> Vec<Obser
     logs::emit(vocabulary, &world, &mut out);
     stacks(vocabulary, &world, &mut out);
     as_seen(vocabulary, &world, &mut out);
+    stored::emit(vocabulary, &world, &mut out);
     out.observations
 }
 
