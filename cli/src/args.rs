@@ -51,6 +51,10 @@ pub enum Command {
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+    /// Keep a marked block in AGENTS.md true to what a tree's dna.yaml declares
+    Render(Render),
+    /// Serve the constraints of a working tree to coding agents over the Model Context Protocol; only reads
+    Mcp(Mcp),
     /// Look at every repository of the organisation, judge, and open or follow pull requests
     Sweep(Sweep),
     /// Where the organisation stands: services, frameworks, pull requests, what waits
@@ -168,6 +172,34 @@ pub struct Doctor {
     /// The folder that holds evidence and state
     #[arg(long, env = "LIGASE_STATE", value_name = "DIR", default_value = ".ligase")]
     pub state: PathBuf,
+    /// A folder with an organisation's own catalog, beside the one that ships
+    #[arg(long, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
+}
+
+/// `ligase render`.
+#[derive(Debug, Args)]
+pub struct Render {
+    /// A folder with a dna.yaml
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+    /// Write the block into AGENTS.md; without it, print it
+    #[arg(long, conflicts_with = "check")]
+    pub write: bool,
+    /// Say whether AGENTS.md is true, and exit with 1 if it is not
+    #[arg(long)]
+    pub check: bool,
+    /// A folder with an organisation's own catalog, beside the one that ships
+    #[arg(long, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
+}
+
+/// `ligase mcp`.
+#[derive(Debug, Args)]
+pub struct Mcp {
+    /// The working tree
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
     /// A folder with an organisation's own catalog, beside the one that ships
     #[arg(long, value_name = "DIR")]
     pub catalog: Option<PathBuf>,

@@ -11,6 +11,8 @@ pub mod explain;
 pub mod findings;
 pub mod fix;
 pub mod init;
+pub mod mcp;
+pub mod render;
 pub mod schema;
 pub mod status;
 pub mod sweep;

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod embedded;
 mod failure;
+mod guide;
 mod local;
 mod looks;
 mod output;
@@ -38,6 +39,8 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Init(args) => commands::init::run(args, cli.json),
         Command::Doctor(args) => commands::doctor::run(args, cli.json),
         Command::Completions { shell } => Ok(commands::completions::run(*shell)),
+        Command::Render(args) => commands::render::run(args, cli.json),
+        Command::Mcp(args) => commands::mcp::run(args),
         Command::Sweep(args) => commands::sweep::run(args, cli.json),
         Command::Status(standing) => commands::status::run(standing, cli.json),
         Command::Findings(args) => commands::findings::run(args, cli.json),

@@ -5,6 +5,8 @@ mod coverage;
 mod new;
 mod show;
 
+pub use show::describe;
+
 use crate::args::{Catalog, CatalogVerb};
 use crate::failure::{Exit, Failure, document_text};
 use crate::local::inspector;

@@ -9,25 +9,35 @@ use ligase_remedy::RemedySet;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
+/// A constraint and those of its clauses that an id names.
+fn find<'a>(inspector: &'a Inspector, id: &str) -> Option<(&'a Constraint, Vec<&'a Clause>)> {
+    let (constraint, only) = id.split_once('/').map_or((id, None), |(c, rest)| (c, Some(rest)));
+    let found = inspector.catalog().constraint(constraint)?;
+    let clauses: Vec<&Clause> = found.clauses.iter().filter(|c| only.is_none_or(|o| c.id.clause == o)).collect();
+    (!clauses.is_empty()).then_some((found, clauses))
+}
+
+/// A constraint with all its clauses, or with one, as JSON.
+pub fn describe(inspector: &Inspector, remedies: &RemedySet, id: &str) -> Option<Value> {
+    let (found, clauses) = find(inspector, id)?;
+    let clauses: Vec<Value> = clauses.into_iter().map(|c| clause_json(inspector, remedies, c)).collect();
+    Some(json!({
+        "id": found.id, "version": found.version, "statement": found.spec.statement.trim(),
+        "rationale": found.spec.rationale.trim(), "severity": found.severity.name(),
+        "overridden_by": inspector.catalog().overridden().get(&found.id), "clauses": clauses,
+    }))
+}
+
 /// Shows a constraint with all its clauses, or with one.
 pub fn run(inspector: &Inspector, id: &str, as_json: bool) -> Result<Exit, Failure> {
-    let (constraint, only) = id.split_once('/').map_or((id, None), |(c, rest)| (c, Some(rest)));
     let catalog = inspector.catalog();
-    let found =
-        catalog.constraint(constraint).filter(|c| only.is_none_or(|o| c.clauses.iter().any(|c| c.id.clause == o)));
-    let Some(found) = found else {
+    let remedies = RemedySet::load(inspector.files()).map_err(Failure::documents)?;
+    let Some((found, clauses)) = find(inspector, id) else {
         let what = format!("the catalog has no {id}");
         return Err(Failure::input("E-CATALOG-NOT-THERE", what, "`ligase catalog list` names what there is"));
     };
-    let remedies = RemedySet::load(inspector.files()).map_err(Failure::documents)?;
-    let clauses: Vec<&Clause> = found.clauses.iter().filter(|c| only.is_none_or(|o| c.id.clause == o)).collect();
     if as_json {
-        let clauses: Vec<Value> = clauses.iter().map(|c| clause_json(inspector, &remedies, c)).collect();
-        output::json(&json!({
-            "id": found.id, "version": found.version, "statement": found.spec.statement.trim(),
-            "rationale": found.spec.rationale.trim(), "severity": found.severity.name(),
-            "overridden_by": catalog.overridden().get(&found.id), "clauses": clauses,
-        }));
+        output::json(&describe(inspector, &remedies, id).unwrap_or_default());
         return Ok(Exit::Holds);
     }
     println!("{} {}", styled(style::BOLD, &found.id), styled(style::DIM, format!("version {}", found.version)));
