@@ -148,6 +148,13 @@ impl Asking<'_, '_> {
             },
             ("merge", all) => self.merge(all),
             ("concat", all) => self.concat(all),
+            _ => self.collection(name, args),
+        }
+    }
+
+    /// Functions of lists and maps.
+    fn collection(&mut self, name: &str, args: &[Expr]) -> Head {
+        match (name, args) {
             ("element", [list, index]) => {
                 match (self.list(list), self.text(index).and_then(|t| t.parse::<usize>().ok())) {
                     (Some((at, list)), Some(index)) if !list.is_empty() => self.carry(at, &list[index % list.len()]),

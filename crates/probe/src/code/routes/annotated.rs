@@ -288,7 +288,7 @@ impl<'f> Reading<'_, '_, 'f> {
             .units
             .values()
             .copied()
-            .filter(|u| u.str("class") == name && u.list("annotations").first().is_some())
+            .filter(|u| u.str("class") == name && !u.list("annotations").is_empty())
             .collect();
         for unit in units {
             let key = (unit.str("name").to_owned(), unit.list("params").len());
@@ -404,7 +404,7 @@ impl<'f> Reading<'_, '_, 'f> {
     ) -> (Vec<Hung>, &'static str) {
         let (mut hung, mut reason) = (Vec::new(), "");
         if let Some(spring) = self.spring {
-            reason = spring.chain(machine, self.spec, self.file, &method.marks, own, (verb, full), &mut hung);
+            reason = spring.chain(machine, self.spec, self.file, (&method.marks, own), (verb, full), &mut hung);
         }
         if let Some(nest) = self.nest {
             nest.chain(

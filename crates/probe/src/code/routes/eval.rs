@@ -427,8 +427,7 @@ impl<'w, 'f> Machine<'w, 'f> {
                 _ => out.push_str("{?}"),
             }
         }
-        out.truncate(out.floor_char_boundary(300));
-        Val::Text(Rc::from(out))
+        Val::Text(Rc::from(out.chars().take(300).collect::<String>()))
     }
 }
 

@@ -333,9 +333,9 @@ impl Guards<'_> {
         guard.files.insert(file);
         if unit.texts("checked").any(|c| c == "authentication") {
             guard.kind = "authentication";
-        } else if unit.list("checked").first().is_some() {
+        } else if !unit.list("checked").is_empty() {
             guard.kind = "authorization";
-        } else if unit.list("refuses").first().is_some() {
+        } else if !unit.list("refuses").is_empty() {
             guard.kind = "unknown";
         } else {
             // Only whom it asks by a verb that lets nobody pass: `requireUser(req)`.

@@ -233,8 +233,7 @@ impl Spring {
         machine: &Machine<'_, '_>,
         spec: &Spec,
         file: usize,
-        method: &[Mark],
-        class: &[Mark],
+        (method, class): (&[Mark], &[Mark]),
         (verb, full): (&str, &str),
         hung: &mut Vec<Hung>,
     ) -> &'static str {
