@@ -80,7 +80,7 @@ fn mistakes_of_an_organisations_policy_are_told() {
         ("no sources", "  floor: []\n"),
         ("github", "  sources: [{ github: { url: \"https://g.example\", org: acme } }]\n"),
         ("a path for a url", "  sources: [{ git: [\"../a\"] }]\n"),
-        ("unknown floor", "  sources: []\n  floor: [enc-at-rest, secret-management]\n"),
+        ("unknown floor", "  sources: []\n  floor: [enc-at-rest, colour-management]\n"),
         ("nothing matches", "  sources: []\n  services: ./services/*.yaml\n"),
         ("automerge", "  sources: []\n  cascades: [{ name: a, frameworks: [soc2], mode: automerge }]\n"),
         ("unknown mode", "  sources: []\n  cascades: [{ name: a, frameworks: [soc2], mode: proposed }]\n"),

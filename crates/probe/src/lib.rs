@@ -14,8 +14,10 @@ mod class;
 mod cloudformation;
 #[allow(dead_code, reason = "the readers of routes and flows come next and use all of it")]
 mod code;
+mod documents;
 mod emit;
 mod extract;
+mod lexical;
 mod link;
 mod look;
 mod outline;

@@ -6,6 +6,8 @@ use crate::budget::BUDGETS_VERSION;
 use crate::class::class_of;
 use crate::cloudformation::CloudformationPack;
 use crate::code::CodePack;
+use crate::documents::DocumentsPack;
+use crate::lexical::LexicalPack;
 use crate::pack::Pack;
 use crate::python::PythonPack;
 use crate::schema::SchemaPack;
@@ -47,6 +49,8 @@ impl ProbeSet {
             Err(wrong) => take(Err(wrong.clone())),
         }
         take(TerraformPack::load(files).map(|p| Box::new(p) as Box<dyn Pack>));
+        take(DocumentsPack::load(files).map(|p| Box::new(p) as Box<dyn Pack>));
+        take(LexicalPack::load(files).map(|p| Box::new(p) as Box<dyn Pack>));
         if !errors.is_empty() {
             return Err(errors);
         }

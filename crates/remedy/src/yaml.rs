@@ -30,6 +30,9 @@ pub fn set_key(
     loop {
         let mapping = mapping_at(source.as_str(), start)
             .ok_or_else(|| Refusal::new("cannot-read-source", format!("no mapping begins at byte {start}")))?;
+        if mapping.entries.iter().any(|e| e.key == "<<") {
+            return Err(Refusal::new("mapping-is-merged", format!("what {key} is may come from another mapping")));
+        }
         let own = |m: &Mapping| m.entries.iter().filter(|e| e.key == rest[0]).cloned().collect::<Vec<KeyPlace>>();
         match (own(&mapping).as_slice(), rest) {
             ([], _) => return insert(source, &mapping, rest, value, before.filter(|_| rest.len() == path.len())),
@@ -315,6 +318,7 @@ mod tests {
     #[test]
     fn what_other_places_decide_is_refused() {
         assert_eq!(set("x: &a {p: true}\ny: *a\n", "x", "y.p", "false", None).unwrap_err(), "value-not-a-mapping");
+        assert_eq!(set("x: &a {p: 1}\ny:\n  <<: *a\n", "<<", "q", "1", None).unwrap_err(), "mapping-is-merged");
         assert_eq!(set("x: &a true\ny: *a\n", "x", "y", "false", None).unwrap_err(), "value-stands-elsewhere");
         assert_eq!(set("x: !Ref P\n", "x", "x", "false", None).unwrap_err(), "value-stands-elsewhere");
         assert_eq!(set("x: '${P}'\n", "x", "x", "false", None).unwrap_err(), "value-is-an-expression");

@@ -371,6 +371,9 @@ pub struct ClauseSpec {
     /// What this clause says, when the constraint has several.
     #[serde(default)]
     pub statement: Option<String>,
+    /// How bad it is, where that differs from the constraint's base.
+    #[serde(default)]
+    pub severity: Option<SeverityName>,
     /// What can know it.
     pub known_by: KnownBy,
     /// What it judges one by one. Without it the clause is declared and not modelled: *indeterminate(not-modelled)*.

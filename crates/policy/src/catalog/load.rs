@@ -414,7 +414,7 @@ impl Loader {
     }
 }
 
-fn severity(name: SeverityName) -> Severity {
+pub(crate) fn severity(name: SeverityName) -> Severity {
     match name {
         SeverityName::Low => Severity::Low,
         SeverityName::Medium => Severity::Medium,

@@ -215,7 +215,7 @@ fn parameters(requirement: &Requirement) -> Record<'_> {
 
 /// One step lower or higher where the DNA says so; the base where an expression fails.
 fn severity(found: ClauseRef<'_>, dna: &Record<'_>) -> Severity {
-    let base = found.constraint.severity;
+    let base = found.clause.spec.severity.map_or(found.constraint.severity, crate::catalog::load::severity);
     let (lower, raise) = (&found.constraint.lower_when, &found.constraint.raise_when);
     if lower.is_none() && raise.is_none() {
         return base;

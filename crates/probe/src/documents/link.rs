@@ -1,0 +1,193 @@
+//! What the files of a revision say of each other: each observation gets its file; patches of Kustomize fill what their
+//! workload leaves unset; a container that leaves its user to its image gets the user of the Dockerfile that the repository
+//! builds it from, where that is one and known. Pure, bounded by what was seen. Next: `walk.rs`.
+
+use super::walk::ATTACH;
+use ligase_domain::{LookedFile, Observation, Place, Seen, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Observations of all documents, joined.
+pub(super) fn link(files: &[&LookedFile], own: &BTreeSet<&str>) -> Vec<Observation> {
+    let (mut all, mut attached): (Vec<Observation>, Vec<(&LookedFile, &Seen)>) = (Vec::new(), Vec::new());
+    for file in files {
+        for seen in file.observations.seen.iter().filter(|s| own.contains(s.probe.id.as_str())) {
+            if seen.kind == ATTACH {
+                attached.push((file, seen));
+            } else {
+                all.push(observation(file, seen));
+            }
+        }
+    }
+    attach(&mut all, &attached);
+    images(&mut all);
+    all
+}
+
+fn observation(file: &LookedFile, seen: &Seen) -> Observation {
+    let mut attributes = seen.attributes.clone();
+    let path = file.path.to_string();
+    let name = if seen.kind == "unmodelled" { "where" } else { "file" };
+    attributes.insert(name.to_owned(), Value::Text(path.chars().take(300).collect()));
+    Observation {
+        kind: seen.kind.clone(),
+        attributes,
+        place: Place { path: file.path.clone(), blob: file.key.blob, span: seen.span },
+        class: file.key.class.clone(),
+        anchors: seen.anchors.clone(),
+        snippet: seen.snippet.clone(),
+        probe: seen.probe.clone(),
+        sources: vec![file.key.digest()],
+    }
+}
+
+/// What stands for "nothing is said".
+fn is_unset(value: Option<&Value>) -> bool {
+    match value {
+        None => true,
+        Some(Value::Text(text)) => text == "unset",
+        Some(Value::List(list)) => list.is_empty(),
+        Some(_) => false,
+    }
+}
+
+/// Fills what is unset from facts that name the same thing.
+fn attach(all: &mut [Observation], attached: &[(&LookedFile, &Seen)]) {
+    let mut by_key: BTreeMap<Vec<String>, Vec<usize>> = BTreeMap::new();
+    let mut names: BTreeSet<(String, Vec<String>)> = BTreeSet::new();
+    let by_of = |seen: &Seen| -> Vec<String> {
+        let list = seen.attributes.get("by").and_then(Value::as_list).unwrap_or_default();
+        list.iter().filter_map(Value::as_text).map(str::to_owned).collect()
+    };
+    for (_, seen) in attached {
+        let to = seen.attributes.get("to").and_then(Value::as_text).unwrap_or_default();
+        names.insert((to.to_owned(), by_of(seen)));
+    }
+    for (kind, by) in &names {
+        for (at, observation) in all.iter().enumerate().filter(|(_, o)| o.kind == *kind) {
+            by_key.entry(key(kind, by, &observation.attributes)).or_default().push(at);
+        }
+    }
+    for (file, seen) in attached {
+        let Some(values) = seen.attributes.get("values").and_then(Value::as_map) else { continue };
+        let to = seen.attributes.get("to").and_then(Value::as_text).unwrap_or_default();
+        for at in by_key.get(&key(to, &by_of(seen), values)).into_iter().flatten() {
+            let observation = &mut all[*at];
+            let mut used = false;
+            for (name, value) in values {
+                if is_unset(observation.attributes.get(name)) && !is_unset(Some(value)) {
+                    observation.attributes.insert(name.clone(), value.clone());
+                    used = true;
+                }
+            }
+            if used {
+                observation.sources.push(file.key.digest());
+            }
+        }
+    }
+}
+
+fn key(kind: &str, by: &[String], attributes: &BTreeMap<String, Value>) -> Vec<String> {
+    let of = |name: &String| attributes.get(name).and_then(Value::as_text).unwrap_or_default().to_owned();
+    std::iter::once(kind.to_owned()).chain(by.iter().map(of)).collect()
+}
+
+/// The last part of an image's name, without registry, tag and digest.
+fn short_name(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or(image);
+    let last = name.rsplit('/').next().unwrap_or(name);
+    last.split(':').next().unwrap_or(last)
+}
+
+/// Containers that leave the user to their image, and the Dockerfiles that make images of that name.
+fn images(all: &mut [Observation]) {
+    let mut built: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for (at, observation) in all.iter().enumerate().filter(|(_, o)| o.kind == "image") {
+        let file = observation.text("file").unwrap_or_default();
+        // The folder says what the image is: `src/cart/Dockerfile` makes `cart`.
+        let mut parts = file.rsplit('/').skip(1).filter(|p| !matches!(*p, "src" | "docker" | "build" | "." | ""));
+        built.entry(parts.next().unwrap_or_default().to_lowercase()).or_default().insert(at);
+    }
+    // What Compose says: a service's folder of build, and the image's name.
+    let mut named: BTreeMap<String, String> = BTreeMap::new();
+    for observation in all.iter().filter(|o| o.kind == "container" && o.text("build").is_some_and(|b| b != "")) {
+        let folder = join(observation.text("file").unwrap_or_default(), observation.text("build").unwrap_or_default());
+        let image = short_name(observation.text("image").unwrap_or_default());
+        if !image.is_empty() {
+            named.insert(image.to_lowercase(), folder);
+        }
+    }
+    let dockerfile_in = |folder: &str| {
+        let path = if folder.is_empty() { "Dockerfile".to_owned() } else { format!("{folder}/Dockerfile") };
+        all.iter().position(|o| o.kind == "image" && o.text("file") == Some(path.as_str()))
+    };
+    let mut found: Vec<(usize, usize)> = Vec::new();
+    for (at, container) in all.iter().enumerate().filter(|(_, o)| o.kind == "container") {
+        let short = short_name(container.text("image").unwrap_or_default()).to_lowercase();
+        let own = container.text("build").filter(|b| !b.is_empty());
+        let image = match own {
+            Some(build) => dockerfile_in(&join(container.text("file").unwrap_or_default(), build)),
+            None => named.get(&short).and_then(|folder| dockerfile_in(folder)).or_else(|| {
+                let same = built.get(&short).filter(|s| s.len() == 1 && !short.is_empty())?;
+                same.first().copied()
+            }),
+        };
+        found.extend(image.map(|image| (at, image)));
+    }
+    let kept = |at: &usize| {
+        all[*at].text("run_as_non_root") == Some("yes") || all[*at].text("run_as_user") == Some("non-root")
+    };
+    let mut users: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    // Compose runs an image on a developer's machine beside whatever runs it elsewhere.
+    found
+        .iter()
+        .filter(|(at, _)| all[*at].text("stack") == Some("kubernetes"))
+        .for_each(|(at, image)| users.entry(*image).or_default().push(*at));
+    users.retain(|_, containers| containers.iter().all(kept));
+    for (image, containers) in users {
+        let sources: Vec<_> = containers.iter().flat_map(|c| all[*c].sources.clone()).collect();
+        all[image].attributes.insert("runs_as".to_owned(), Value::from("non-root"));
+        all[image].sources.extend(sources);
+    }
+    for (at, image) in found {
+        let user = all[image].text("user").unwrap_or("unknown").to_owned();
+        let sources = all[image].sources.clone();
+        all[at].attributes.insert("image_user".to_owned(), Value::Text(user));
+        all[at].sources.extend(sources);
+    }
+    for observation in all.iter_mut() {
+        observation.sources.sort();
+        observation.sources.dedup();
+    }
+}
+
+/// A folder as a document names it, from the folder that the document lies in; above the root it is nowhere.
+fn join(file: &str, folder: &str) -> String {
+    let mut parts: Vec<&str> = file.split('/').collect();
+    parts.pop();
+    for part in folder.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                if parts.pop().is_none() {
+                    return "?".to_owned();
+                }
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_images_and_folders_are_read() {
+        assert_eq!(short_name("registry.example:5000/shop/cart:v1@sha256:00"), "cart");
+        assert_eq!(short_name("cart"), "cart");
+        assert_eq!(join("deploy/compose.yaml", "../cart"), "cart");
+        assert_eq!(join("compose.yaml", "."), "");
+        assert_eq!(join("compose.yaml", "../x"), "?");
+    }
+}

@@ -1,0 +1,112 @@
+//! Configuration documents: Kubernetes, Compose, workflows, and Dockerfiles beside them.
+//!
+//! The engine `document-path`: what is seen in a format is data (`catalog/probes/<format>/*.yaml`), paths over a tree of nodes
+//! that know their bytes. Looking reads one file (`walk.rs`, `dockerfile.rs`); linking gives observations their file, joins
+//! what files say of each other (`link.rs`). Templates of Helm are no YAML: they are counted as not modelled. It judges
+//! nothing and obeys no comment. Read `format.rs` first, then `walk.rs`.
+
+mod dockerfile;
+mod format;
+mod link;
+mod walk;
+
+use crate::pack::Pack;
+use crate::set::ENGINE_VERSION as SET_VERSION;
+use format::DocumentProbe;
+use ligase_catalog::CatalogFile;
+use ligase_document::DocumentError;
+use ligase_domain::{LookedFile, Observation, PathClass, ProbeRef, Seen, Span, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Counts up whenever the same files and the same probes would be seen otherwise.
+const ENGINE_VERSION: u32 = 1;
+/// What reads like a format and is a template that makes it.
+const RESIDUE: &str = "documents/templates";
+
+/// Everything that looks at configuration documents.
+pub(crate) struct DocumentsPack {
+    probes: Vec<DocumentProbe>,
+    images: dockerfile::Images,
+    digest: Vec<u8>,
+}
+
+impl DocumentsPack {
+    /// Reads what is ours of a catalog; all that is wrong is told at once.
+    pub(crate) fn load(files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
+        let probes = format::load(files)?;
+        let images = dockerfile::Images::load(files).map_err(|e| vec![e])?;
+        let ours =
+            |p: &str| format::FORMATS.iter().chain(&["dockerfile"]).any(|f| p.starts_with(&format!("probes/{f}/")));
+        let mut own: Vec<&CatalogFile> = files.iter().filter(|f| ours(&f.path)).collect();
+        own.sort_by(|a, b| (&a.path, &a.bytes).cmp(&(&b.path, &b.bytes)));
+        let mut hasher = ligase_domain::FieldHasher::new("ligase.documents.v1")
+            .number(u64::from(ENGINE_VERSION))
+            .number(u64::from(SET_VERSION));
+        for file in own {
+            hasher = hasher.field(file.path.as_bytes()).field(&file.bytes);
+        }
+        Ok(Self { probes, images, digest: hasher.finish().as_bytes().to_vec() })
+    }
+}
+
+impl Pack for DocumentsPack {
+    fn dialects(&self) -> &'static [&'static str] {
+        &["yaml", "compose", "github-actions", "gitlab-ci", "dockerfile"]
+    }
+
+    fn digest_parts(&self) -> Vec<u8> {
+        self.digest.clone()
+    }
+
+    fn look(&self, class: &PathClass, text: &str) -> Result<Vec<Seen>, &'static str> {
+        if class.dialect == "dockerfile" {
+            return Ok(dockerfile::look(&self.images, text));
+        }
+        let concerned: Vec<&DocumentProbe> = self
+            .probes
+            .iter()
+            .filter(|p| p.dialects.contains(&class.dialect) && p.prefilter.iter().all(|w| text.contains(w.as_str())))
+            .collect();
+        if concerned.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tree = match crate::yaml::read(text) {
+            Ok(tree) => tree,
+            // A template that makes such documents is none itself.
+            Err(_) if class.dialect == "yaml" && text.contains("{{") => return Ok(templates(&concerned)),
+            Err(reason) => return Err(reason),
+        };
+        let mut out = Vec::new();
+        for document in &tree.documents {
+            for probe in &concerned {
+                walk::look(probe, &class.dialect, text, &tree, *document, &mut out);
+            }
+        }
+        Ok(out)
+    }
+
+    fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
+        let mut own: BTreeSet<&str> = self.probes.iter().map(|p| p.reference.id.as_str()).collect();
+        own.extend([RESIDUE, dockerfile::PROBE]);
+        link::link(files, &own)
+    }
+}
+
+/// One residue for each kind that the template looks as if it made.
+fn templates(concerned: &[&DocumentProbe]) -> Vec<Seen> {
+    let kinds: BTreeSet<(&str, &str)> = concerned.iter().map(|p| (p.emits.as_str(), p.stack.as_str())).collect();
+    let one = |(of, stack): (&str, &str)| Seen {
+        kind: "unmodelled".to_owned(),
+        attributes: BTreeMap::from([
+            ("language".to_owned(), Value::from("yaml")),
+            ("stack".to_owned(), Value::from(stack)),
+            ("of".to_owned(), Value::from(of)),
+            ("looks_like".to_owned(), Value::from("template")),
+        ]),
+        span: Span { start: 0, end: 0, line: 1, end_line: 1 },
+        anchors: BTreeMap::new(),
+        snippet: String::new(),
+        probe: ProbeRef { id: RESIDUE.to_owned(), version: ENGINE_VERSION },
+    };
+    kinds.into_iter().map(one).collect()
+}

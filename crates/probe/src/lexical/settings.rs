@@ -1,0 +1,131 @@
+//! Settings that say whether a connection checks its other end, by their words; where a setting is an argument, the call
+//! around it must be one that connects. Next: `mod.rs`.
+
+use super::format::{Rules, Setting};
+use super::{Lines, commented, language};
+use crate::snippet::snippet;
+use ligase_domain::{PathClass, Seen, Value};
+use std::collections::BTreeMap;
+
+/// Bytes that stand beside a setting.
+const BESIDE: usize = 600;
+/// How far the beginning of a call is looked for.
+const CALL: usize = 2_000;
+
+/// What one file shows of settings.
+pub(super) fn look(rules: &Rules, class: &PathClass, text: &str, lines: &Lines) -> Vec<Seen> {
+    let concerned = |s: &&Setting| s.dialects.contains(&class.dialect) && text.contains(s.word.as_str());
+    let mut found: BTreeMap<usize, Seen> = BTreeMap::new();
+    for setting in rules.settings.iter().filter(concerned) {
+        for captures in setting.regex.captures_iter(text) {
+            let Some(whole) = captures.get(0) else { continue };
+            if commented(lines.before(text, whole.start())) {
+                continue;
+            }
+            if setting
+                .callee
+                .as_ref()
+                .is_some_and(|c| !callee(text, whole.start()).is_some_and(|name| c.is_match(name)))
+            {
+                continue;
+            }
+            let host = captures.name("host").map_or("", |h| h.as_str());
+            if setting.not_host.as_ref().is_some_and(|h| h.is_match(host)) {
+                continue;
+            }
+            let value = captures.name("value").map_or("", |v| v.as_str());
+            let on = setting.on.as_deref().is_some_and(|on| on == value);
+            let span = lines.span(whole.start(), whole.end());
+            let shown: String = whole.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
+            let name = if host.is_empty() { shown.chars().take(60).collect() } else { host.to_owned() };
+            found.entry(whole.start()).or_insert(Seen {
+                kind: "tls-setting".to_owned(),
+                attributes: BTreeMap::from([
+                    ("language".to_owned(), Value::from(language(class))),
+                    ("stack".to_owned(), Value::from("text")),
+                    ("what".to_owned(), Value::from(setting.what.as_str())),
+                    ("setting".to_owned(), Value::Text(name)),
+                    (
+                        "enforced".to_owned(),
+                        Value::from(if on {
+                            "yes"
+                        } else if own_check(text, whole.end()) {
+                            "unknown"
+                        } else {
+                            "no"
+                        }),
+                    ),
+                ]),
+                span,
+                anchors: BTreeMap::from([("setting".to_owned(), span)]),
+                snippet: snippet(text.as_bytes(), whole.start(), whole.end()),
+                probe: setting.probe.clone(),
+            });
+        }
+    }
+    found.into_values().collect()
+}
+
+/// Whether the program checks by itself beside the setting; what it checks is not read here.
+fn own_check(text: &str, at: usize) -> bool {
+    let mut from = at.saturating_sub(BESIDE);
+    let mut to = (at + BESIDE).min(text.len());
+    while !text.is_char_boundary(from) {
+        from -= 1;
+    }
+    while !text.is_char_boundary(to) {
+        to += 1;
+    }
+    ["VerifyPeerCertificate", "VerifyConnection", "checkServerIdentity"].iter().any(|w| text[from..to].contains(w))
+}
+
+/// The name before the bracket of the call in which a place stands.
+fn callee(text: &str, at: usize) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let mut depth = 0usize;
+    for n in (at.saturating_sub(CALL)..at).rev() {
+        match bytes[n] {
+            b')' | b']' | b'}' => depth += 1,
+            b'[' | b'{' => depth = depth.checked_sub(1)?,
+            b'(' if depth > 0 => depth -= 1,
+            b'(' => {
+                let name = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'_' || **b == b'.';
+                let length = bytes[..n].iter().rev().take_while(name).count();
+                return text.get(n - length..n);
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ligase_domain::Origin;
+
+    fn enforced(dialect: &str, text: &str) -> Vec<String> {
+        let rules = Rules::load(&ligase_catalog::shipped()).unwrap();
+        let class = PathClass { dialect: dialect.to_owned(), origin: Origin::Source };
+        let all = look(&rules, &class, text, &Lines::new(text));
+        all.iter().map(|s| s.attributes["enforced"].as_text().unwrap_or_default().to_owned()).collect()
+    }
+
+    #[test]
+    fn checks_that_are_turned_off_are_seen_where_they_count() {
+        for (dialect, text, want) in [
+            ("python", "requests.post(url, json={\"a\": f(1)},\n    verify=False)\n", vec!["no"]),
+            ("python", "httpx.AsyncClient(verify=True)\n", vec!["yes"]),
+            ("python", "jwt.decode(token, verify=False)\n", vec![]),
+            ("python", "# requests.get(url, verify=False)\n", vec![]),
+            ("typescript", "const agent = new https.Agent({ rejectUnauthorized: false });\n", vec!["no"]),
+            ("javascript", "new https.Agent({ rejectUnauthorized: true })\n", vec!["yes"]),
+            ("go", "c := &tls.Config{InsecureSkipVerify: true}\n", vec!["no"]),
+            ("go", "c := &tls.Config{InsecureSkipVerify: true, VerifyConnection: pinned}\n", vec!["unknown"]),
+            ("dotenv", "DATABASE_URL=postgres://u:${P}@db.shop.io:5432/x?sslmode=disable\n", vec!["no"]),
+            ("dotenv", "DATABASE_URL=postgres://u:${P}@db:5432/x?sslmode=disable\n", vec![]),
+        ] {
+            assert_eq!(enforced(dialect, text), want, "{text}");
+        }
+    }
+}
