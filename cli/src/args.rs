@@ -59,6 +59,10 @@ pub enum Command {
     Sweep(Sweep),
     /// Where the organisation stands: services, frameworks, pull requests, what waits
     Status(Standing),
+    /// Write the organisation's state as one static page: coverage, cascades, pull requests, findings, what was not looked at
+    Report(Report),
+    /// What adopting a framework would ask for, and its price, for a working tree or with --state for the organisation; touches nothing
+    Assess(Assess),
     /// List findings
     Findings(Findings),
     /// Everything behind one finding: controls, place, observations, digests, patch, pull request
@@ -227,6 +231,39 @@ pub struct Sweep {
     /// Workers' and agent-runners' slots [default: the machine's cores]
     #[arg(long, value_name = "N")]
     pub slots: Option<usize>,
+}
+
+/// `ligase report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    #[command(flatten)]
+    pub standing: Standing,
+    /// The folder into which `index.html` is written; it is made where it is absent
+    #[arg(long, value_name = "DIR")]
+    pub html: PathBuf,
+}
+
+/// `ligase assess`.
+#[derive(Debug, Args)]
+pub struct Assess {
+    /// A folder or repository [default: the current one; with --state none]
+    #[arg(conflicts_with = "state")]
+    pub path: Option<PathBuf>,
+    /// These frameworks, in full [default: a line for each of the catalog]
+    #[arg(long, value_name = "FRAMEWORK", value_delimiter = ',')]
+    pub adopt: Vec<String>,
+    /// Stands in for a dna.yaml, such as "data=phi,pii;exposure=internet;residency=eu"
+    #[arg(long, value_name = "DNA", conflicts_with = "state")]
+    pub assume: Option<String>,
+    /// A folder with an organisation's own catalog, beside the one that ships
+    #[arg(long, value_name = "DIR", conflicts_with = "state")]
+    pub catalog: Option<PathBuf>,
+    /// The organisation whose evidence and state this folder holds, as it was last swept
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// The organisation's policy [default: the one of the last sweep into the state folder]
+    #[arg(long, value_name = "FILE", requires = "state")]
+    pub org: Option<PathBuf>,
 }
 
 /// `ligase findings`.

@@ -1,5 +1,6 @@
 //! One file a verb. Each uses the public API or a library's public function; there is no privileged path.
 
+pub mod assess;
 pub mod catalog;
 pub mod changesets;
 pub mod check;
@@ -13,6 +14,7 @@ pub mod fix;
 pub mod init;
 pub mod mcp;
 pub mod render;
+pub mod report;
 pub mod schema;
 pub mod status;
 pub mod sweep;

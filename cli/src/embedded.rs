@@ -28,6 +28,9 @@ pub type Api = ApiClient<Channel>;
 /// The file in the state folder that names the policy of the last sweep.
 const ORGANISATION_FILE: &str = "organisation";
 
+/// Largest answer of the API: some hundred thousand findings. It comes from this process itself.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+
 struct MachineClock;
 
 impl Clock for MachineClock {
@@ -42,6 +45,7 @@ pub struct Embedded {
     connector: Connector,
     shutdown: Shutdown,
     roles: Vec<JoinHandle<()>>,
+    own_catalog: Option<PathBuf>,
 }
 
 impl Embedded {
@@ -111,7 +115,12 @@ impl Embedded {
             };
             roles.push(runtime.spawn(ligase_agent_runner::run(runner, shutdown.clone())));
         }
-        Ok(Self { runtime: Some(runtime), connector, shutdown, roles })
+        Ok(Self { runtime: Some(runtime), connector, shutdown, roles, own_catalog: own })
+    }
+
+    /// The organisation's own catalog, where it has one.
+    pub fn own_catalog(&self) -> Option<&Path> {
+        self.own_catalog.as_deref()
     }
 
     fn runtime(&self) -> &Runtime {
@@ -120,7 +129,8 @@ impl Embedded {
 
     fn api(&self) -> Api {
         let _inside = self.runtime().enter();
-        ApiClient::new(self.connector.channel(Principal { role: "person".to_owned(), name: "local".to_owned() }))
+        let channel = self.connector.channel(Principal { role: "person".to_owned(), name: "local".to_owned() });
+        ApiClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// Asks the API one question.

@@ -2,10 +2,12 @@
 
 mod apply;
 mod args;
+mod assess;
 mod commands;
 mod embedded;
 mod failure;
 mod guide;
+mod html;
 mod local;
 mod looks;
 mod output;
@@ -43,6 +45,8 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Mcp(args) => commands::mcp::run(args),
         Command::Sweep(args) => commands::sweep::run(args, cli.json),
         Command::Status(standing) => commands::status::run(standing, cli.json),
+        Command::Report(args) => commands::report::run(args, cli.json),
+        Command::Assess(args) => commands::assess::run(args, cli.json),
         Command::Findings(args) => commands::findings::run(args, cli.json),
         Command::Explain(args) => commands::explain::run(args, cli.json),
         Command::Changesets(args) => commands::changesets::run(args, cli.json),

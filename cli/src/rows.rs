@@ -19,7 +19,7 @@ pub fn finding(f: &v1::FindingRow) -> Value {
         "outcome": f.outcome, "reason": text(&f.reason), "path": text(&f.path), "line": line(f.line),
         "end_line": line(f.end_line), "symbol": f.symbol, "message": f.message, "controls": f.controls,
         "remedy": text(&f.remedy), "effect": text(&f.effect), "severity": f.severity, "place": text(&f.place),
-        "place_reason": text(&f.place_reason), "waiver": text(&f.waiver), "first_seen": text(&f.first_seen),
+        "place_reason": text(&f.place_reason), "place_detail": text(&f.place_detail), "waiver": text(&f.waiver), "first_seen": text(&f.first_seen),
         "introduced_after": text(&f.introduced_after), "introduced_by": text(&f.introduced_by), "note": text(&f.note),
         "revision": text(&f.revision),
     })

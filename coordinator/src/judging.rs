@@ -162,6 +162,48 @@ pub fn judge_repository(app: &App, running: &Running, repository: &RepositoryId)
     Ok(out)
 }
 
+/// What a service would be wanted to be, and found to be, under a policy that may not be the one in force.
+#[derive(Clone, Debug)]
+pub struct AsIf {
+    /// The service with its declaration.
+    pub listed: Listed,
+    /// What would be wanted.
+    pub desired: DesiredState,
+    /// What would be found.
+    pub assessment: Assessment,
+}
+
+/// Judges all services of a repository by another policy, from what is stored. Nothing is recorded.
+pub fn judge_as_if(app: &App, running: &Running, repository: &RepositoryId) -> Result<Vec<AsIf>, LedgerError> {
+    let known = app.ledger.read(|s| s.repositories.get(repository)?.probed.clone());
+    let Some((revision, _, result)) = known else { return Ok(Vec::new()) };
+    let look = Look::new(app, result.root, result.observations);
+    let facts = gather(app, running, repository, &revision, &result, &look)?;
+    let folders = folders(&facts.roster);
+    let mut out = Vec::with_capacity(facts.roster.len());
+    for listed in &facts.roster {
+        let desired = desired(app, running, listed, &facts);
+        let (fact, _) = facts.owners.get(&listed.service.folder).cloned().unwrap_or_default();
+        let input = input(app, listed, revision, look.seen()?, &folders, fact, result.root);
+        let assessment = judge(&JudgeEnv::new(&app.catalog), &desired, &input);
+        out.push(AsIf { listed: listed.clone(), desired, assessment });
+    }
+    Ok(out)
+}
+
+/// What is wanted of all services of a repository, with what declares each.
+pub fn wanted(
+    app: &App,
+    running: &Running,
+    repository: &RepositoryId,
+) -> Result<Vec<(Listed, DesiredState)>, LedgerError> {
+    let known = app.ledger.read(|s| s.repositories.get(repository)?.probed.clone());
+    let Some((revision, _, result)) = known else { return Ok(Vec::new()) };
+    let look = Look::new(app, result.root, result.observations);
+    let facts = gather(app, running, repository, &revision, &result, &look)?;
+    Ok(facts.roster.iter().map(|l| (l.clone(), desired(app, running, l, &facts))).collect())
+}
+
 /// Whether an assessment is what the same inputs would be judged to be: the revision settles the source, its declarations
 /// and owners; the desired state settles policy, catalog, waivers and approvals.
 fn stands(

@@ -15,6 +15,7 @@ mod forges;
 mod judging;
 mod ledger;
 mod message;
+mod overview;
 mod planning;
 mod rpc;
 mod state;

@@ -167,7 +167,13 @@ pub fn finding_row(state: &State, service: &ServiceId, known: &ServiceState, fin
         introduced_by,
         note: note(state, finding, history.is_some_and(|h| h.rejudged)),
         revision: known.assessment.revision.to_string(),
+        place_detail: place_detail(state, service, finding),
     }
+}
+
+fn place_detail(state: &State, service: &ServiceId, finding: &Finding) -> String {
+    let placed = state.places.get(&service.repository).and_then(|rows| rows.get(&finding.id));
+    placed.filter(|_| finding.is_open()).map(|p| p.detail.clone()).unwrap_or_default()
 }
 
 fn note(state: &State, finding: &Finding, rejudged: bool) -> String {

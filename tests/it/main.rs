@@ -11,6 +11,7 @@ mod determinism;
 mod hands;
 mod hostile;
 mod house;
+mod overview;
 mod runbooks;
 mod suppression;
 mod unseen;

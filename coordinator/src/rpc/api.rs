@@ -6,7 +6,8 @@ use crate::declared::{Declared, DeclaredError};
 use crate::fact::{ChangesetFact, Fact};
 use crate::forges::Forges;
 use crate::ledger::LedgerError;
-use crate::{explain, sweep, view};
+use crate::overview::OverviewError;
+use crate::{explain, overview, sweep, view};
 use ligase_domain::{Finding, FindingId, IntentId, Oid, RepositoryId, ServiceId};
 use ligase_proto::v1::{self, api_server::Api};
 use std::pin::Pin;
@@ -110,6 +111,29 @@ impl Api for ApiService {
         let (app, asked) = (Arc::clone(&self.0), request.into_inner());
         Ok(Response::new(blocking(move || act(&app, &asked)).await?))
     }
+
+    async fn overview(&self, request: Request<v1::OverviewRequest>) -> Result<Response<v1::OverviewAnswer>, Status> {
+        principal(&request)?;
+        let app = Arc::clone(&self.0);
+        Ok(Response::new(blocking(move || overview::overview(&app).map_err(overview_error)).await?))
+    }
+
+    async fn assess(&self, request: Request<v1::AssessRequest>) -> Result<Response<v1::AssessAnswer>, Status> {
+        principal(&request)?;
+        let (app, adopt) = (Arc::clone(&self.0), request.into_inner().adopt);
+        Ok(Response::new(blocking(move || overview::assess(&app, &adopt).map_err(overview_error)).await?))
+    }
+}
+
+fn overview_error(error: OverviewError) -> Status {
+    match error {
+        OverviewError::Ledger(error) => ledger_error(error),
+        OverviewError::Declared(error) => declared_error(error),
+        OverviewError::NoFramework(name, known) => Status::invalid_argument(format!(
+            "E-ASSESS-FRAMEWORK: the catalog has no framework {name:?} || known are: {}",
+            known.join(", ")
+        )),
+    }
 }
 
 fn matches(asked: &v1::FindingsRequest, id: &ServiceId, name: &str, finding: &Finding) -> bool {
@@ -205,13 +229,19 @@ fn refused_rows(app: &App) -> Result<Vec<v1::RefusedRow>, LedgerError> {
 fn forges(app: &App) -> Result<Forges, Status> {
     match Declared::read(&app.config.organisation_file, &app.catalog) {
         Ok(declared) => Ok(Forges::of(&declared, &app.config.remote)),
-        Err(DeclaredError::Unreadable(path, e)) => Err(Status::invalid_argument(format!(
+        Err(error) => Err(declared_error(error)),
+    }
+}
+
+fn declared_error(error: DeclaredError) -> Status {
+    match error {
+        DeclaredError::Unreadable(path, e) => Status::invalid_argument(format!(
             "E-ORG-UNREADABLE: {}: {e} || name the organisation's policy with --org",
             path.display()
-        ))),
-        Err(DeclaredError::Documents(errors)) => {
+        )),
+        DeclaredError::Documents(errors) => {
             let first = errors.first().map(ToString::to_string).unwrap_or_default();
-            Err(Status::invalid_argument(format!("E-ORG-INVALID: {first}")))
+            Status::invalid_argument(format!("E-ORG-INVALID: {first}"))
         }
     }
 }

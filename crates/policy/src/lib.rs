@@ -5,6 +5,7 @@
 //! the same bytes. It never looks at source itself, and it never says that a framework is complied with.
 //! Read `judge.rs` first, then `resolve.rs`, `plan.rs`, `dna.rs`.
 
+mod adopt;
 pub mod catalog;
 pub mod dna;
 mod drift;

@@ -323,6 +323,11 @@ pub struct Cascade {
 }
 
 impl Cascade {
+    /// Whether it says for which services.
+    pub const fn is_conditional(&self) -> bool {
+        self.when.is_some()
+    }
+
     /// Whether it reaches a service; an error of the expression is said, and is never taken for a no.
     pub fn reaches(&self, dna: Option<&Dna>) -> Result<bool, String> {
         let Some(when) = &self.when else { return Ok(true) };

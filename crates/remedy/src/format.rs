@@ -352,6 +352,11 @@ impl Remedy {
         !self.edits.is_empty()
     }
 
+    /// The classes of effect that it can have; which one it has depends on the subject.
+    pub fn effect_classes(&self) -> impl Iterator<Item = EffectClass> {
+        self.effects.iter().map(|rule| rule.class)
+    }
+
     /// `id@version`, as patches name it.
     pub fn key(&self) -> String {
         format!("{}@{}", self.id, self.version)

@@ -1363,6 +1363,9 @@ pub struct FindingRow {
     pub revision: ::prost::alloc::string::String,
     #[prost(string, tag = "24")]
     pub service_name: ::prost::alloc::string::String,
+    /// what is known of why it stands there, in a sentence
+    #[prost(string, tag = "25")]
+    pub place_detail: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FindingsAnswer {
@@ -1508,6 +1511,167 @@ pub struct ActAnswer {
     pub detail: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub revision: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OverviewRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OverviewAnswer {
+    #[prost(string, tag = "1")]
+    pub organisation: ::prost::alloc::string::String,
+    /// when the last sweep ended, RFC 3339
+    #[prost(string, tag = "2")]
+    pub at: ::prost::alloc::string::String,
+    /// the digest of what was judged by
+    #[prost(string, tag = "3")]
+    pub catalog: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "4")]
+    pub frameworks: ::prost::alloc::vec::Vec<ReportFramework>,
+    #[prost(message, repeated, tag = "5")]
+    pub cascades: ::prost::alloc::vec::Vec<ReportCascade>,
+    #[prost(message, repeated, tag = "6")]
+    pub populations: ::prost::alloc::vec::Vec<ReportPopulation>,
+    #[prost(message, repeated, tag = "7")]
+    pub unreachable: ::prost::alloc::vec::Vec<RepositoryProblem>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReportFramework {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub as_of: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "4")]
+    pub controls: ::prost::alloc::vec::Vec<ControlText>,
+    /// ids of those that it holds for, or some of its controls
+    #[prost(string, repeated, tag = "5")]
+    pub services: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ControlText {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub clauses: ::prost::alloc::vec::Vec<ClauseText>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClauseText {
+    #[prost(string, tag = "1")]
+    pub clause: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub modelled: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportCascade {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub mode: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub enforcement: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "4")]
+    pub frameworks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub constraints: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// whether it says for which services
+    #[prost(bool, tag = "6")]
+    pub conditional: bool,
+    /// ids of those that it reaches
+    #[prost(string, repeated, tag = "7")]
+    pub services: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint64, tag = "8")]
+    pub satisfied: u64,
+    #[prost(uint64, tag = "9")]
+    pub open: u64,
+    #[prost(uint64, tag = "10")]
+    pub waived: u64,
+    #[prost(uint64, tag = "11")]
+    pub indeterminate: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReportPopulation {
+    #[prost(string, tag = "1")]
+    pub service: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub service_name: ::prost::alloc::string::String,
+    /// of the repository
+    #[prost(uint64, tag = "3")]
+    pub files_total: u64,
+    /// of the repository, as dialect/origin
+    #[prost(message, repeated, tag = "4")]
+    pub by_class: ::prost::alloc::vec::Vec<Counted>,
+    #[prost(message, repeated, tag = "5")]
+    pub skipped_by: ::prost::alloc::vec::Vec<Counted>,
+    /// the first of them
+    #[prost(message, repeated, tag = "6")]
+    pub skipped: ::prost::alloc::vec::Vec<SkippedRow>,
+    /// why the revision was not looked at whole, if so
+    #[prost(string, tag = "7")]
+    pub incomplete: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SkippedRow {
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AssessRequest {
+    #[prost(string, repeated, tag = "1")]
+    pub adopt: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AssessAnswer {
+    #[prost(string, tag = "1")]
+    pub organisation: ::prost::alloc::string::String,
+    /// when the last sweep ended, RFC 3339
+    #[prost(string, tag = "2")]
+    pub at: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub frameworks: ::prost::alloc::vec::Vec<AssessedFramework>,
+    #[prost(uint64, tag = "4")]
+    pub repositories: u64,
+    #[prost(message, repeated, tag = "5")]
+    pub unreachable: ::prost::alloc::vec::Vec<RepositoryProblem>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AssessedFramework {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub as_of: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "4")]
+    pub controls: ::prost::alloc::vec::Vec<AssessedControl>,
+    /// not satisfied and indeterminate ones that contribute to its controls
+    #[prost(message, repeated, tag = "5")]
+    pub findings: ::prost::alloc::vec::Vec<FindingRow>,
+    #[prost(uint64, tag = "6")]
+    pub services: u64,
+    /// services that it holds for already, or some of its controls
+    #[prost(uint64, tag = "7")]
+    pub adopted: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AssessedControl {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub clauses: ::prost::alloc::vec::Vec<ClauseText>,
+    /// findings
+    #[prost(uint64, tag = "4")]
+    pub satisfied: u64,
+    #[prost(uint64, tag = "5")]
+    pub not_applicable: u64,
+    /// services of which a clause of it is wanted already
+    #[prost(uint64, tag = "6")]
+    pub holds: u64,
 }
 /// Generated client implementations.
 pub mod api_client {
@@ -1704,6 +1868,44 @@ pub mod api_client {
             req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Api", "Act"));
             self.inner.unary(req, path, codec).await
         }
+        /// What a page about the organisation needs beside findings and changesets. The same state gives the same answer.
+        pub async fn overview(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OverviewRequest>,
+        ) -> std::result::Result<tonic::Response<super::OverviewAnswer>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/ligase.v1.Api/Overview");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Api", "Overview"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What frameworks would ask for, judged from what is stored. It records nothing.
+        pub async fn assess(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AssessRequest>,
+        ) -> std::result::Result<tonic::Response<super::AssessAnswer>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/ligase.v1.Api/Assess");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Api", "Assess"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1753,6 +1955,16 @@ pub mod api_server {
             &self,
             request: tonic::Request<super::ActRequest>,
         ) -> std::result::Result<tonic::Response<super::ActAnswer>, tonic::Status>;
+        /// What a page about the organisation needs beside findings and changesets. The same state gives the same answer.
+        async fn overview(
+            &self,
+            request: tonic::Request<super::OverviewRequest>,
+        ) -> std::result::Result<tonic::Response<super::OverviewAnswer>, tonic::Status>;
+        /// What frameworks would ask for, judged from what is stored. It records nothing.
+        async fn assess(
+            &self,
+            request: tonic::Request<super::AssessRequest>,
+        ) -> std::result::Result<tonic::Response<super::AssessAnswer>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ApiServer<T> {
@@ -2076,6 +2288,92 @@ pub mod api_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ActSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ligase.v1.Api/Overview" => {
+                    #[allow(non_camel_case_types)]
+                    struct OverviewSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::OverviewRequest>
+                    for OverviewSvc<T> {
+                        type Response = super::OverviewAnswer;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OverviewRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::overview(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = OverviewSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ligase.v1.Api/Assess" => {
+                    #[allow(non_camel_case_types)]
+                    struct AssessSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::AssessRequest>
+                    for AssessSvc<T> {
+                        type Response = super::AssessAnswer;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AssessRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::assess(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AssessSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
