@@ -18,11 +18,11 @@ build: native ## Build the binary for use: target/release/ligase
 	$(CARGO) build --locked --release --package ligase-cli
 
 .PHONY: demo
-demo: native ## Run the whole loop on an example organisation, in a new folder below target/demo
+demo: native ## Run the whole loop on an example organisation, in a new folder below target/demo; ALSO=PATH looks there too
 	@set -e; \
 	folder="$(CURDIR)/target/demo/$$(date +%Y%m%d-%H%M%S)"; \
 	mkdir -p "$$folder"; \
-	$(CARGO) run --locked --release --package ligase-cli -- demo --dir "$$folder"; \
+	$(CARGO) run --locked --release --package ligase-cli -- demo --dir "$$folder" $(if $(ALSO),--also "$(ALSO)"); \
 	echo; \
 	echo "Organisation, repositories and state: $$folder"
 

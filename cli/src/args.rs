@@ -430,4 +430,7 @@ pub struct Demo {
     /// Where to build the organisation; must be empty or absent [default: a new temporary folder, kept]
     #[arg(long, value_name = "DIR")]
     pub dir: Option<PathBuf>,
+    /// Look at this folder or repository too, and judge it by what the organisation adopted; nothing below it is changed
+    #[arg(long, value_name = "PATH")]
+    pub also: Option<PathBuf>,
 }

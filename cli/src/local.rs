@@ -115,8 +115,17 @@ fn identities(look: &Look, inspector: &Inspector) -> Result<Identities, Failure>
     })
 }
 
-/// A folder as it lies, or the default branch of a bare repository.
+/// A folder as it lies, or the default branch of a bare repository, with what was seen of it before.
 pub fn open_path(path: &Path) -> Result<Opened, Failure> {
+    open_with(path, cache_of)
+}
+
+/// The same with nothing kept: what is seen is forgotten again.
+pub fn open_uncached(path: &Path) -> Result<Opened, Failure> {
+    open_with(path, |_| Box::new(NoCache))
+}
+
+fn open_with(path: &Path, cache_of: impl Fn(&Path) -> Box<dyn LookCache>) -> Result<Opened, Failure> {
     if !path.is_dir() {
         let what = if path.exists() { "is no folder" } else { "does not exist" };
         return Err(Failure::input(

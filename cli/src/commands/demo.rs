@@ -1,8 +1,10 @@
 //! `ligase demo`: the whole loop on an example organisation, on real git repositories, with no server. It prints what it
 //! does as it does it; every number comes from the run.
 
+mod also;
 mod expected;
 mod files;
+mod summary;
 
 use crate::args::{Demo, Standing};
 use crate::commands::{changesets, sweep};
@@ -15,37 +17,41 @@ use ligase_proto::v1::{
     ActRequest, ChangesetRow, ChangesetsAnswer, ChangesetsRequest, FindingRow, FindingsRequest, RefusedRow,
     SweepSummary,
 };
-use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Who merges and closes in the demo. The records say that it was simulated.
 const PERSON: &str = "dana-okafor";
 
+/// What the organisation adopts, in the order of its cascades.
+const ADOPTED: [(&str, &str); 2] = [
+    ("Adopt HIPAA", "One cascade in organisation.yaml: every service that handles PHI. Nothing is looked at again."),
+    ("Adopt SOC 2", "A second one: every service that faces the internet. Nothing is looked at again."),
+];
+
 /// Runs it.
 pub fn run(args: &Demo, as_json: bool) -> Result<Exit, Failure> {
-    let folder = folder(args)?;
     let tell = Narrator(!as_json);
-    tell.step("An organisation of three services", "Plain files become bare git repositories, each with a dna.yaml.");
+    // Before anything is made: what is only read must not be where the demo builds.
+    let built = args.dir.clone().unwrap_or_else(std::env::temp_dir);
+    let also = args.also.as_deref().map(|path| also::look(path, &built, &files::policy(), as_json)).transpose()?;
+    let folder = folder(args)?;
+    tell.step("An example organisation", "Plain files become bare git repositories, each with a dna.yaml.");
     let services = files::make(&folder)?;
-    tell.line(format!("  {}: {}", folder.display(), services.join(", ")));
+    tell.line(format!("  {}\n  {} services: {}", folder.display(), services.len(), services.join(", ")));
     let standing = Standing { org: Some(folder.join(files::ORGANISATION)), state: folder.join("state") };
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
     let embedded = Embedded::sweeping(&standing, slots)?;
-    let mut shown = Run { embedded: &embedded, tell: &tell, sweeps: Vec::new() };
+    let mut shown = Run { embedded: &embedded, tell: &tell, sweeps: Vec::new(), adoptions: Vec::new() };
 
     tell.step("Look", "Every file once, straight from the object database; then judge what each service declares.");
     shown.sweep(true)?;
-    let before = shown.findings("open")?;
-
-    tell.step(
-        "Adopt HIPAA",
-        "One cascade in organisation.yaml: every service that handles PHI. Nothing is looked at again.",
-    );
-    files::adopt(&folder)?;
-    shown.sweep(true)?;
-    let adopted = shown.findings("open")?;
-    shown.adoption(&before, &adopted);
+    let mut before = shown.findings("open")?;
+    for (at, (title, text)) in ADOPTED.into_iter().enumerate() {
+        tell.step(title, text);
+        files::adopt(&folder, at + 1)?;
+        before = shown.adopt(title, &before)?;
+    }
 
     tell.step("Change", "Patches are made, gated, looked at again by somebody else, and opened within the budgets.");
     let first = shown.sweep(false)?;
@@ -62,10 +68,14 @@ pub fn run(args: &Demo, as_json: bool) -> Result<Exit, Failure> {
     let last = shown.changesets()?;
     shown.what_became(&last, &decided);
     shown.expectations(&expected);
+    if let (Some(also), true) = (&also, tell.0) {
+        tell.step("Also looked at", &args.also.as_deref().map(|p| p.display().to_string()).unwrap_or_default());
+        also.print();
+    }
 
-    let summary = summary(&services, &all, &first, &expected, &last, &shown.sweeps);
     if as_json {
-        output::json(&summary);
+        let told = summary::Told { services: &services, all: &all, first: &first, expected: &expected, last: &last };
+        output::json(&summary::summary(&told, &shown.sweeps, &shown.adoptions, also.as_ref()));
     } else {
         tell.line(format!(
             "\nEverything is kept in {}. Go on from there:\n  ligase status --state {}\n  ligase sweep --state {}",
@@ -114,6 +124,7 @@ struct Run<'a> {
     embedded: &'a Embedded,
     tell: &'a Narrator,
     sweeps: Vec<SweepSummary>,
+    adoptions: Vec<summary::Adoption>,
 }
 
 impl Run<'_> {
@@ -124,8 +135,11 @@ impl Run<'_> {
             let what = format!("{}:{}:{}: {}", first.file, first.line, first.column, first.problem);
             return Err(Failure::look("E-DEMO-DECLARATION", what, "this is a defect of the demo: report it"));
         }
-        if self.tell.0 {
-            sweep::print(&summary);
+        // A plan that nothing comes of yet is told once, where something comes of it.
+        match (self.tell.0, plan_only) {
+            (true, true) => sweep::print_counts(&summary),
+            (true, false) => sweep::print(&summary),
+            (false, _) => {}
         }
         self.sweeps.push(summary.clone());
         Ok(summary)
@@ -140,7 +154,10 @@ impl Run<'_> {
         self.embedded.call(async |mut api| api.changesets(ChangesetsRequest::default()).await)
     }
 
-    fn adoption(&self, before: &[FindingRow], after: &[FindingRow]) {
+    /// Judges by what was adopted now, and returns the findings that are open with it.
+    fn adopt(&mut self, title: &'static str, before: &[FindingRow]) -> Result<Vec<FindingRow>, Failure> {
+        let swept = self.sweep(true)?;
+        let after = self.findings("open")?;
         let known: BTreeSet<&str> = before.iter().map(|f| f.id.as_str()).collect();
         let new: Vec<&FindingRow> = after.iter().filter(|f| !known.contains(f.id.as_str())).collect();
         self.tell.line(format!("\n  the adoption brings {}:", output::counted(new.len() as u64, "finding")));
@@ -149,6 +166,9 @@ impl Run<'_> {
                 |f: &&FindingRow| vec![f.service_name.clone(), f.clause.clone(), f.symbol.clone(), rows::place(f)];
             table(&["", "", "", ""], new.iter().map(row).collect());
         }
+        let (findings, files_looked_at) = (new.len(), swept.files_looked_at);
+        self.adoptions.push(summary::Adoption { title, findings, files_looked_at });
+        Ok(after)
     }
 
     /// One pull request with its gate report, and one candidate that the gate refused.
@@ -224,50 +244,4 @@ impl Run<'_> {
             self.tell.line(format!("    {line}"));
         }
     }
-}
-
-fn by_name(list: &[ligase_proto::v1::Counted]) -> BTreeMap<String, u64> {
-    list.iter().map(|c| (c.name.clone(), c.count)).collect()
-}
-
-fn summary(
-    services: &[String],
-    all: &[FindingRow],
-    first: &SweepSummary,
-    expected: &expected::Compared,
-    last: &ChangesetsAnswer,
-    sweeps: &[SweepSummary],
-) -> Value {
-    let constraints: BTreeSet<&str> =
-        all.iter().map(|f| f.constraint.as_str()).filter(|c| *c != "declaration").collect();
-    let in_state = |state: &str| last.changesets.iter().filter(|c| c.state == state).count();
-    let mut closed_intents = BTreeSet::new();
-    let mut reopened = 0;
-    for c in &last.changesets {
-        let intent = c.id.split('-').next().unwrap_or(&c.id).to_owned();
-        reopened += usize::from(closed_intents.contains(&intent));
-        if c.state == "closed-by-person" {
-            closed_intents.insert(intent);
-        }
-    }
-    json!({
-        "services": services.len(),
-        "findings": first.not_satisfied,
-        "constraints": constraints.len(),
-        "patches_gated": first.patches_gated,
-        "patches_refused": by_name(&first.refused),
-        "abstained": by_name(&first.abstained),
-        "expected": {
-            "planted": expected.planted, "found": expected.found, "missed": expected.missed.len(),
-            "decoys": expected.decoys, "decoys_flagged": expected.flagged.len(),
-            "missed_list": expected.missed, "decoys_flagged_list": expected.flagged, "unexpected": expected.unexpected,
-        },
-        "changesets": {
-            "opened": last.changesets.iter().filter(|c| c.number > 0).count(),
-            "merged_verified": in_state("merged-verified"),
-            "closed_by_person": in_state("closed-by-person"),
-            "reopened": reopened,
-        },
-        "sweeps": sweeps.iter().map(rows::sweep).collect::<Vec<_>>(),
-    })
 }

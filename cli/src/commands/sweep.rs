@@ -66,6 +66,36 @@ fn progress(visible: bool) -> ProgressBar {
 
 /// Prints a summary for a person.
 pub fn print(s: &SweepSummary) {
+    print_counts(s);
+    if !s.plan.is_empty() {
+        heading("Plan");
+        let rows = s.plan.iter().map(|p| {
+            vec![
+                p.service.clone(),
+                p.clause.clone(),
+                output::counted(p.findings, "finding"),
+                p.decision.clone(),
+                p.reason.clone(),
+            ]
+        });
+        table(&["service", "clause", "", "decision", "why"], rows.collect());
+    }
+    for p in &s.problems {
+        let place = format!("{}:{}:{}", p.file, p.line, p.column);
+        println!("\n{}", problem_text(&place, [&p.code, &p.problem, &p.expected, &p.nearest, &p.remedy]));
+    }
+    if !s.unreachable.is_empty() {
+        heading("Could not look at");
+        let row = |r: &ligase_proto::v1::RepositoryProblem| {
+            let remedy = rows::unreachable_remedy(&r.reason);
+            vec![r.repository.clone(), r.reason.clone(), r.detail.clone(), remedy.to_owned()]
+        };
+        table(&["repository", "reason", "", "do"], s.unreachable.iter().map(row).collect());
+    }
+}
+
+/// What was looked at and what was found, in numbers.
+pub fn print_counts(s: &SweepSummary) {
     println!(
         "{} in {:.1} s: {}, {} ({} without a declaration), {} of {} files looked at, {} from cache, {}",
         styled(style::BOLD, "Swept"),
@@ -93,29 +123,4 @@ pub fn print(s: &SweepSummary) {
         s.regressed_findings.len(),
         output::counted(s.opened, "pull request"),
     );
-    if !s.plan.is_empty() {
-        heading("Plan");
-        let rows = s.plan.iter().map(|p| {
-            vec![
-                p.service.clone(),
-                p.clause.clone(),
-                output::counted(p.findings, "finding"),
-                p.decision.clone(),
-                p.reason.clone(),
-            ]
-        });
-        table(&["service", "clause", "", "decision", "why"], rows.collect());
-    }
-    for p in &s.problems {
-        let place = format!("{}:{}:{}", p.file, p.line, p.column);
-        println!("\n{}", problem_text(&place, [&p.code, &p.problem, &p.expected, &p.nearest, &p.remedy]));
-    }
-    if !s.unreachable.is_empty() {
-        heading("Could not look at");
-        let row = |r: &ligase_proto::v1::RepositoryProblem| {
-            let remedy = rows::unreachable_remedy(&r.reason);
-            vec![r.repository.clone(), r.reason.clone(), r.detail.clone(), remedy.to_owned()]
-        };
-        table(&["repository", "reason", "", "do"], s.unreachable.iter().map(row).collect());
-    }
 }

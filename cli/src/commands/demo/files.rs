@@ -20,7 +20,7 @@ pub fn expected() -> &'static [u8] {
     FILES.iter().find(|(name, _)| *name == "EXPECTED.json").map_or(b"{}", |(_, bytes)| bytes)
 }
 
-/// Makes the repositories and the policy as it was before HIPAA was adopted. Returns the names of the services.
+/// Makes the repositories and the policy as it was before anything was adopted. Returns the names of the services.
 pub fn make(folder: &Path) -> Result<Vec<String>, Failure> {
     let mut services: BTreeMap<&str, Vec<(RepoPath, Vec<u8>)>> = BTreeMap::new();
     for (name, bytes) in FILES {
@@ -30,7 +30,7 @@ pub fn make(folder: &Path) -> Result<Vec<String>, Failure> {
             write(&folder.join(name), bytes)?;
         }
     }
-    write(&folder.join(ORGANISATION), before_adoption(&policy()).as_bytes())?;
+    adopt(folder, 0)?;
     for (service, files) in &services {
         let path = folder.join("repositories").join(format!("{service}.git"));
         let failed = |what: String| Failure::look("E-DEMO-GIT", what, "name an empty folder with --dir");
@@ -45,27 +45,29 @@ pub fn make(folder: &Path) -> Result<Vec<String>, Failure> {
     Ok(services.keys().map(|s| (*s).to_owned()).collect())
 }
 
-/// Puts the policy in force that adopts HIPAA.
-pub fn adopt(folder: &Path) -> Result<(), Failure> {
-    write(&folder.join(ORGANISATION), policy().as_bytes())
+/// Puts the policy in force that has the first so many of the cascades.
+pub fn adopt(folder: &Path, cascades: usize) -> Result<(), Failure> {
+    write(&folder.join(ORGANISATION), with_cascades(&policy(), cascades).as_bytes())
 }
 
-fn policy() -> String {
+/// The whole policy as it was written: floor, budgets, every cascade.
+pub fn policy() -> String {
     let found = FILES.iter().find(|(name, _)| *name == ORGANISATION);
     String::from_utf8_lossy(found.map_or(&b""[..], |(_, bytes)| bytes)).into_owned()
 }
 
-/// The policy without its cascades: everything from `cascades:` to the next key of the same depth.
-fn before_adoption(policy: &str) -> String {
-    let mut inside = false;
+/// The policy with the first so many of its cascades, and without the key where none is left.
+fn with_cascades(policy: &str, wanted: usize) -> String {
+    let (mut inside, mut seen) = (false, 0);
     let kept = policy.lines().filter(|line| {
         let depth = line.len() - line.trim_start().len();
         if line.trim_start().starts_with("cascades:") {
             inside = true;
-        } else if inside && depth <= 2 && !line.trim().is_empty() {
-            inside = false;
+            return wanted > 0;
         }
-        !inside
+        inside = inside && (depth > 2 || line.trim().is_empty());
+        seen += usize::from(inside && line.trim_start().starts_with("- name:"));
+        !inside || seen <= wanted
     });
     kept.map(|line| format!("{line}\n")).collect()
 }
@@ -85,9 +87,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_policy_before_adoption_is_the_policy_without_its_cascades() {
-        let before = before_adoption(&policy());
-        assert!(policy().contains("hipaa") && !before.contains("cascades") && !before.contains("adopt-hipaa"));
+    fn the_policy_gets_its_cascades_one_by_one() {
+        let before = with_cascades(&policy(), 0);
+        assert!(!before.contains("cascades") && !before.contains("hipaa") && !before.contains("soc2"), "{before}");
         assert!(before.contains("budgets"), "{before}");
+        let first = with_cascades(&policy(), 1);
+        assert!(first.contains("adopt-hipaa") && !first.contains("soc2") && first.contains("budgets"), "{first}");
+        assert_eq!(with_cascades(&policy(), 2), policy());
     }
 }

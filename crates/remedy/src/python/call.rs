@@ -215,8 +215,12 @@ pub fn ensure_parameter(
     let open = (head..(head + 64).min(python.tokens.len())).find(|i| python.is(*i, "(")).ok_or_else(not_a_function)?;
     let brackets = Brackets::read(&python, open).ok_or_else(not_a_function)?;
     let first_name = |item: &Item| item.tokens.clone().find(|i| python.tokens[*i].kind == Kind::Name);
-    if brackets.items.iter().any(|i| first_name(i).is_some_and(|n| python.of(n) == name)) {
-        return Ok(Vec::new());
+    if let Some(present) = brackets.items.iter().find(|i| first_name(i).is_some_and(|n| python.of(n) == name)) {
+        // Under that name another thing comes in: whoever asks for the parameter would be given that.
+        return match annotation.filter(|wanted| is_annotated_otherwise(&python, present, wanted)) {
+            Some(_) => Err(Refusal::new("parameter-is-another", place(source, range))),
+            None => Ok(Vec::new()),
+        };
     }
     let mut text = name.to_owned();
     if let Some(annotation) = annotation {
@@ -249,6 +253,14 @@ pub fn ensure_parameter(
         None => " ".to_owned(),
     };
     Ok(vec![TextEdit::insert(at, format!("{text},{gap}"))])
+}
+
+/// Whether a parameter has an annotation, and one that does not name the wanted type.
+fn is_annotated_otherwise(python: &Python<'_>, item: &Item, wanted: &str) -> bool {
+    let wanted = wanted.rsplit('.').next().unwrap_or(wanted);
+    let names = |i: usize| python.of(i).trim_matches(['"', '\'']).rsplit('.').next() == Some(wanted);
+    let annotated = item.tokens.clone().any(|i| python.is(i, ":"));
+    annotated && !item.tokens.clone().any(names)
 }
 
 fn place(source: &SourceText, range: &Range<usize>) -> String {
@@ -348,10 +360,19 @@ mod tests {
             ),
             ("def f(a=1, *b): ...\n", Some("None"), Position::Last, "def f(a=1, request: Request = None, *b): ...\n"),
             ("def f(a, request): ...\n", None, Position::First, "def f(a, request): ...\n"),
+            ("def f(request: Request, a): ...\n", None, Position::First, "def f(request: Request, a): ...\n"),
+            (
+                "def f(request: \"http.Request\"): ...\n",
+                None,
+                Position::First,
+                "def f(request: \"http.Request\"): ...\n",
+            ),
         ] {
             assert_eq!(make(before, default, position).unwrap(), after);
         }
         assert_eq!(make("def f(a=1): ...\n", None, Position::Last).unwrap_err(), "parameter-needs-default");
         assert_eq!(make("x = 1\n", None, Position::First).unwrap_err(), "not-a-function");
+        let body = "def login(request: LoginRequest, db: Db = None): ...\n";
+        assert_eq!(make(body, None, Position::First).unwrap_err(), "parameter-is-another");
     }
 }

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
 from app.api import admissions, auth, documents, health, patients, referrals, triage
+from app.limits import limiter
 from app.observability import configure_logging
 from app.security import current_user
 from app.settings import get_settings
@@ -29,6 +30,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(title="Meridian intake", lifespan=lifespan)
+app.state.limiter = limiter
 app.add_middleware(CORSMiddleware, allow_origins=["https://clinic.meridian.example"], allow_methods=["*"])
 
 app.include_router(health.router)

@@ -7,6 +7,11 @@ try:
 except ModuleNotFoundError as missing:
     raise unittest.SkipTest(f"needs {missing.name}") from missing
 
+from tests.stubs import Anything
+
+if TestClient is Anything:
+    raise unittest.SkipTest("needs fastapi")
+
 
 class Api(unittest.TestCase):
     def test_patients_need_a_token(self):

@@ -6,6 +6,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Request, status
 
 from app.api.deps import CurrentUser
+from app.limits import limiter
 from app.schemas import ReferralIn
 from app.security import User, optional_user
 
@@ -13,6 +14,7 @@ router = APIRouter(prefix="/referrals", tags=["referrals"])
 
 
 @router.post("", status_code=status.HTTP_202_ACCEPTED)
+@limiter.limit("60/minute")
 def refer(referral: ReferralIn, request: Request, user: CurrentUser) -> dict[str, str]:
     reference = uuid4().hex
     request.app.state.referrals.put(reference, user.clinic, referral)

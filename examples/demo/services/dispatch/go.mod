@@ -1,0 +1,3 @@
+module meridian.example/dispatch
+
+go 1.22

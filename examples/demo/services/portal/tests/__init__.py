@@ -1,0 +1,3 @@
+from tests.stubs import install
+
+install("django", "rest_framework", "encrypted_model_fields")

@@ -1,0 +1,6 @@
+export default {
+  verify(token) {
+    if (token !== 'good') throw new Error('invalid');
+    return { sub: 'staff-1' };
+  },
+};

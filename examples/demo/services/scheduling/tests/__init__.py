@@ -1,0 +1,3 @@
+from tests.stubs import install
+
+install("flask", "jwt", "sqlalchemy", "redis", "gunicorn")
