@@ -230,7 +230,7 @@ impl Run<'_> {
     }
 
     fn expectations(&self, e: &expected::Compared) {
-        self.tell.step("Held against EXPECTED.json", "written by hand before anything was run");
+        self.tell.step("Held against EXPECTED.json", "written by hand; what is missed stays in it");
         let missed = if e.missed.is_empty() { styled(style::GREEN, 0) } else { styled(style::RED, e.missed.len()) };
         let flagged = if e.flagged.is_empty() { styled(style::GREEN, 0) } else { styled(style::RED, e.flagged.len()) };
         self.tell.line(format!(
