@@ -29,7 +29,9 @@ pub enum LedgerError {
     )]
     Missing(Digest),
     /// A stored record does not read.
-    #[error("E-LEDGER-RECORD: {0}")]
+    #[error(
+        "E-LEDGER-RECORD: {0} || run `ligase evidence stats` to see what is damaged, and restore that from a backup"
+    )]
     Record(#[from] RecordError),
     /// A stored fact does not read.
     #[error(transparent)]
