@@ -201,7 +201,9 @@ impl Inspector {
 /// Whether two looks saw the same of the same files.
 fn same(a: &[LookedFile], b: &[LookedFile]) -> bool {
     let same = |(a, b): (&LookedFile, &LookedFile)| {
-        a.path == b.path && a.key == b.key && (Arc::ptr_eq(&a.observations, &b.observations) || a.observations == b.observations)
+        a.path == b.path
+            && a.key == b.key
+            && (Arc::ptr_eq(&a.observations, &b.observations) || a.observations == b.observations)
     };
     a.len() == b.len() && a.iter().zip(b).all(same)
 }

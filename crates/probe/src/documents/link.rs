@@ -109,7 +109,7 @@ fn images(all: &mut [Observation]) {
     }
     // What Compose says: a service's folder of build, and the image's name.
     let mut named: BTreeMap<String, String> = BTreeMap::new();
-    for observation in all.iter().filter(|o| o.kind == "container" && o.text("build").is_some_and(|b| b != "")) {
+    for observation in all.iter().filter(|o| o.kind == "container" && o.text("build").is_some_and(|b| !b.is_empty())) {
         let folder = join(observation.text("file").unwrap_or_default(), observation.text("build").unwrap_or_default());
         let image = short_name(observation.text("image").unwrap_or_default());
         if !image.is_empty() {
