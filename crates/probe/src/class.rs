@@ -123,6 +123,8 @@ fn dialect_of(folders: &str, name: &str) -> &'static str {
     match name {
         _ if name.ends_with(".py") => "python",
         _ if name.ends_with(".tf") || name.ends_with(".tf.json") || name.ends_with(".tfvars") => "terraform",
+        // A declaration is read by the judgement; a changed one makes nobody look at anything again.
+        "dna.yaml" => "none",
         _ if LOCKS.contains(&name) => "none",
         _ if dockerfile(name) => "dockerfile",
         _ if name.ends_with(".yaml") || name.ends_with(".yml") => yaml_dialect(folders, name),
@@ -279,6 +281,7 @@ mod tests {
             ("deploy/stack.yml", "yaml/source"),
             ("cfn/network.template", "yaml/source"),
             ("README.md", "none/source"),
+            ("services/intake/dna.yaml", "none/source"),
             (".github/workflows/ci.yml", "github-actions/source"),
             ("actions/setup/action.yaml", "github-actions/source"),
             ("deploy/docker-compose.prod.yml", "compose/source"),
