@@ -66,6 +66,15 @@ impl Organisation {
         write_tree(&self.path().join("organisation"), &[("organisation.yaml", text.as_bytes())]);
     }
 
+    /// The names of its repositories.
+    pub fn names(&self) -> Vec<String> {
+        let folder = std::fs::read_dir(self.path().join("repositories")).expect("a folder of repositories");
+        let names = folder.map(|e| e.expect("a listed folder").file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.filter_map(|n| n.strip_suffix(".git").map(str::to_owned)).collect();
+        names.sort();
+        names
+    }
+
     /// A repository.
     pub fn bare(&self, name: &str) -> Bare {
         Bare { path: self.path().join(format!("repositories/{name}.git")) }

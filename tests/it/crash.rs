@@ -24,7 +24,7 @@ fn end(organisation: &Organisation) -> End {
     let row = |c: &Value| keys.map(|k| c[k].to_string()).join(" ");
     let mut rows: Vec<String> = changesets.iter().map(row).collect();
     rows.sort();
-    let services = ["billing", "directory", "intake"];
+    let services = organisation.names();
     let refs = |prefix: &str| -> Vec<String> {
         services
             .iter()
@@ -46,8 +46,8 @@ fn undisturbed() -> (Organisation, End, Duration) {
 
 /// Dates back the locks that a killed writer of refs has left: nobody holds a ref for an hour.
 fn let_an_hour_pass(organisation: &Organisation) {
-    for service in ["billing", "directory", "intake"] {
-        age_locks(&organisation.bare(service).path);
+    for service in organisation.names() {
+        age_locks(&organisation.bare(&service).path);
     }
 }
 
