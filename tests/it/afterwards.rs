@@ -19,10 +19,10 @@ fn texts(value: &Value, key: &str) -> Vec<String> {
 
 /// The pull requests of all repositories: every record's name.
 fn pulls(organisation: &Organisation) -> Vec<String> {
-    let services = ["billing", "directory", "intake"];
-    services
-        .iter()
-        .flat_map(|s| organisation.bare(s).refs("refs/ligase/pulls").into_iter().map(move |r| format!("{s} {r}")))
+    organisation
+        .names()
+        .into_iter()
+        .flat_map(|s| organisation.bare(&s).refs("refs/ligase/pulls").into_iter().map(move |r| format!("{s} {r}")))
         .collect()
 }
 
@@ -127,8 +127,8 @@ fn a_sweep_of_what_has_not_changed_looks_at_nothing_and_judges_to_the_same_bytes
 }
 
 fn refs(organisation: &Organisation) -> Vec<String> {
-    let of = |s: &&str| git(&organisation.bare(s).path, &["for-each-ref", "--format=%(objectname) %(refname)"]);
-    ["billing", "directory", "intake"].iter().map(of).collect()
+    let of = |s: &String| git(&organisation.bare(s).path, &["for-each-ref", "--format=%(objectname) %(refname)"]);
+    organisation.names().iter().map(of).collect()
 }
 
 #[test]

@@ -138,13 +138,11 @@ fn a_sweep_killed_as_it_writes_its_first_record_branch_and_pull_request_is_made_
         until(sweep, || bytes_below(&journal) > 0);
     });
     killed(&fresh, &wanted, "at the first branch", |o, sweep| {
-        let heads: Vec<_> =
-            ["billing", "directory", "intake"].iter().map(|s| o.bare(s).path.join("refs/heads/ligase")).collect();
+        let heads: Vec<_> = o.names().iter().map(|s| o.bare(s).path.join("refs/heads/ligase")).collect();
         until(sweep, || heads.iter().any(|h| h.exists()));
     });
     killed(&fresh, &wanted, "at the third pull request", |o, sweep| {
-        let pulls: Vec<_> =
-            ["billing", "directory", "intake"].iter().map(|s| o.bare(s).path.join("refs/ligase/pulls")).collect();
+        let pulls: Vec<_> = o.names().iter().map(|s| o.bare(s).path.join("refs/ligase/pulls")).collect();
         until(sweep, || pulls.iter().filter_map(|p| fs::read_dir(p).ok()).flatten().count() >= 3);
     });
 }
