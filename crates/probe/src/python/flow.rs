@@ -521,7 +521,10 @@ impl<'t> Flow<'_, 't> {
     }
 
     pub(super) fn classified(&self, name: &str, owner: &str) -> Option<Hit> {
-        self.vocabulary.classes.classify(name, owner)
+        let hit = self.vocabulary.classes.classify(name, owner)?;
+        // `strings.EMAIL_TAKEN`: a constant is the same for everyone. A credential is one even as a constant.
+        let shouted = name.contains('_') && !name.chars().any(char::is_lowercase);
+        (!shouted || hit.class == "credential").then_some(hit)
     }
 
     pub(super) fn leaf(&mut self, task: &Task<'t>, name: &str, hit: Hit) {
