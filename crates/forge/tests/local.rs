@@ -339,6 +339,10 @@ fn many_at_once_open_one_pull_request_for_one_intent() {
                 });
             }
         });
+        // Whoever is told that another was faster asks again, as the coordinator does; the last word is then the record's too.
+        for publication in &wanted {
+            bench.forge.publish(&bench.repository, publication).unwrap();
+        }
         let pulls = bench.forge.pulls(&bench.repository).unwrap();
         let of_intent: Vec<_> = pulls.iter().filter(|p| p.intent == wanted[0].intent).collect();
         assert_eq!(of_intent.len(), 1, "round {round}");
