@@ -12,7 +12,6 @@ mod attach;
 mod budget;
 mod class;
 mod cloudformation;
-#[allow(dead_code, reason = "the readers of routes and flows come next and use all of it")]
 mod code;
 mod documents;
 mod emit;
