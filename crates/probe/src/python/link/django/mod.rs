@@ -297,7 +297,7 @@ impl<'f> Reading<'_, '_, '_, '_, '_, '_, 'f> {
         files.extend(class.own.iter().map(|(f, _)| *f));
         let mut reason = "";
         if class.rest {
-            reason = self.permissions.of_view(&class.own, &class.name, method_name, own, &mut hung, &mut files);
+            reason = self.permissions.of_view(&class.own, method_name, own, &mut hung, &mut files);
         }
         for base in &class.outside {
             self.permissions.base(base, &mut hung);

@@ -51,7 +51,6 @@ impl<'r, 'w, 'v, 'f> Permissions<'r, 'w, 'v, 'f> {
     pub(super) fn of_view(
         &self,
         own: &[(usize, String)],
-        class: &str,
         method_name: &str,
         action: Option<&BTreeMap<String, Value>>,
         hung: &mut Vec<Hung>,
@@ -71,10 +70,7 @@ impl<'r, 'w, 'v, 'f> Permissions<'r, 'w, 'v, 'f> {
                 self.list(f, &c, list, method_name, "class", hung, files);
                 ""
             }
-            None => {
-                let _ = class;
-                self.default(file, method_name, hung, files)
-            }
+            None => self.default(file, method_name, hung, files),
         }
     }
 
