@@ -235,12 +235,15 @@ fn mistakes_of_a_catalog_are_told() {
 
 #[test]
 fn an_override_is_recorded_and_shown() {
-    let catalog =
-        with("constraints/mine.yaml", &constraint("id: enc-at-rest, overrides: true", RULE).replace("one", "storage"))
-            .unwrap();
-    assert_eq!(catalog.overridden().get("enc-at-rest").map(String::as_str), Some("constraints/mine.yaml"));
+    // A constraint of one clause: what replaces it has to keep each clause that a framework links to.
+    let catalog = with(
+        "constraints/mine.yaml",
+        &constraint("id: secret-management, overrides: true", RULE).replace("one", "literal"),
+    )
+    .unwrap();
+    assert_eq!(catalog.overridden().get("secret-management").map(String::as_str), Some("constraints/mine.yaml"));
     assert_ne!(catalog.digest(), Catalog::load(&shipped()).unwrap().digest());
-    let dna = dna(&catalog, "  constraints: [{ id: enc-at-rest }]\n");
+    let dna = dna(&catalog, "  constraints: [{ id: secret-management }]\n");
     let desired = resolve(&catalog, None, Some(&dna), &Approvals::default(), NOW);
     let case = Case::new(vec![endpoint("a.py", 1, "none", "resolved", vec![])]);
     let assessment = ligase_policy::judge(&ligase_policy::JudgeEnv::new(&catalog), &desired, &case.input());
