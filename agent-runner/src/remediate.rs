@@ -49,7 +49,11 @@ pub(crate) async fn run(runner: &AgentRunner, delivery: Delivery, heartbeat: Hea
     let Some(v1::task::Work::Remedy(task)) = delivery.task.work.clone() else {
         return Settle::Term(FailureReason::Malformed.name().to_owned());
     };
-    let asked = v1::RecordedRequest { kind: delivery.task.kind.clone(), key: delivery.task.key.clone() };
+    let asked = v1::RecordedRequest {
+        kind: delivery.task.kind.clone(),
+        key: delivery.task.key.clone(),
+        attempt: delivery.attempt,
+    };
     match runner.fleet().recorded(asked).await.map(tonic::Response::into_inner) {
         Ok(answer) if answer.recorded => return Settle::Ack,
         Ok(_) => {}

@@ -300,6 +300,8 @@ impl Pass {
             sweep: digest_bytes(&self.running.sweep),
             lane: lane.to_owned(),
             publication: self.publications,
+            organisation: self.running.declared.organisation.name.clone(),
+            zone: String::new(),
             work: Some(work),
         };
         if let Err(error) = self.app.queue.publish(task).await {
@@ -430,7 +432,7 @@ impl Pass {
 
     /// Ends what the queue has set aside: after its last attempt a task has a terminal record too.
     async fn bury(&mut self) -> Result<(), SweepError> {
-        let Ok(letters) = self.app.queue.dead_letters().await else { return Ok(()) };
+        let Ok(letters) = self.app.queue.dead_letters(0).await else { return Ok(()) };
         for letter in letters {
             let Some(planned) = self.app.desk.planned(&letter.key.digest) else { continue };
             let detail = format!("{} attempts: {}", letter.attempts, letter.reason);

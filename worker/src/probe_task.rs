@@ -95,7 +95,11 @@ pub(crate) async fn fetch(
 
 /// Whether the task has a terminal record already.
 pub(crate) async fn recorded(worker: &Worker, delivery: &Delivery) -> Result<bool, tonic::Status> {
-    let asked = v1::RecordedRequest { kind: delivery.task.kind.clone(), key: delivery.task.key.clone() };
+    let asked = v1::RecordedRequest {
+        kind: delivery.task.kind.clone(),
+        key: delivery.task.key.clone(),
+        attempt: delivery.attempt,
+    };
     Ok(worker.fleet().recorded(asked).await?.into_inner().recorded)
 }
 

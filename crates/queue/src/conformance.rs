@@ -19,6 +19,8 @@ fn task(name: &str, lane: &str) -> v1::Task {
         sweep: vec![0; 32],
         lane: lane.to_owned(),
         publication: 1,
+        organisation: "acme".to_owned(),
+        zone: String::new(),
         work: Some(v1::task::Work::Probe(v1::ProbeTask { ref_hint: name.to_owned(), ..Default::default() })),
     }
 }
@@ -96,7 +98,7 @@ async fn the_last_delivery_ends_in_a_dead_letter(q: Box<dyn TaskQueue>) {
         assert_eq!(held[0].attempt, attempt);
         q.settle(held[0].id, Settle::Nak(Duration::from_secs(1))).await.unwrap();
     }
-    let dead = q.dead_letters().await.unwrap();
+    let dead = q.dead_letters(0).await.unwrap();
     assert_eq!((dead.len(), dead[0].attempts), (1, MAX_DELIVER));
     assert_eq!(q.publish(task("a", "sweep")).await, Ok(Published::Stored), "a dead letter frees its key");
 }
@@ -105,7 +107,7 @@ async fn a_term_ends_in_a_dead_letter_and_frees_the_key(q: Box<dyn TaskQueue>) {
     q.publish(task("a", "sweep")).await.unwrap();
     let held = q.lease(TaskKind::Probe, "w", 1).await.unwrap();
     q.settle(held[0].id, Settle::Term("corrupt-object".to_owned())).await.unwrap();
-    assert_eq!(q.dead_letters().await.unwrap()[0].reason, "corrupt-object");
+    assert_eq!(q.dead_letters(0).await.unwrap()[0].reason, "corrupt-object");
     assert_eq!(q.publish(task("a", "sweep")).await, Ok(Published::Stored));
 }
 
@@ -114,7 +116,7 @@ async fn a_late_settlement_changes_nothing(q: Box<dyn TaskQueue>) {
     let late = q.lease(TaskKind::Probe, "w1", 1).await.unwrap();
     let held = q.lease(TaskKind::Probe, "w2", 1).await.unwrap();
     let _ = q.settle(late[0].id, Settle::Term("stale".to_owned())).await;
-    assert!(q.dead_letters().await.unwrap().is_empty(), "a stale term killed a task that another holds");
+    assert!(q.dead_letters(0).await.unwrap().is_empty(), "a stale term killed a task that another holds");
     q.renew(held[0].id).await.unwrap();
 }
 

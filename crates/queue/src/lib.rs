@@ -13,6 +13,6 @@ pub mod conformance;
 
 pub use memory::MemoryQueue;
 pub use port::{
-    ACK_WAIT, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue, task_key,
+    ACK_WAIT, Backlog, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue, task_key,
 };
 pub use pull::{Heartbeat, backoff, pull};

@@ -2,7 +2,7 @@
 //! Time is tokio's, so that a test can pause it.
 
 use crate::port::{
-    ACK_WAIT, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue, task_key,
+    ACK_WAIT, Backlog, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue, task_key,
 };
 use async_trait::async_trait;
 use ligase_domain::{TaskKey, TaskKind};
@@ -20,6 +20,7 @@ struct Waiting {
     key: TaskKey,
     attempts: u32,
     not_before: Instant,
+    published: Instant,
 }
 
 struct Leased {
@@ -60,7 +61,8 @@ impl Belt {
     fn set_aside(&mut self, waiting: Waiting, reason: &str) {
         self.outstanding.remove(&waiting.key);
         let Waiting { task, key, attempts, .. } = waiting;
-        self.dead.push(DeadLetter { key, task, attempts, reason: reason.to_owned() });
+        let sequence = self.dead.last().map_or(1, |d| d.sequence + 1);
+        self.dead.push(DeadLetter { sequence, at_ms: 0, key, task, attempts, reason: reason.to_owned() });
     }
 
     fn take(&mut self, kind: TaskKind, holder: &str, slots: usize, now: Instant) -> Vec<Delivery> {
@@ -77,7 +79,14 @@ impl Belt {
             waiting.attempts += 1;
             self.counter += 1;
             let id = DeliveryId(self.counter);
-            out.push(Delivery { id, key: waiting.key, attempt: waiting.attempts, task: waiting.task.clone() });
+            out.push(Delivery {
+                id,
+                key: waiting.key,
+                attempt: waiting.attempts,
+                task: waiting.task.clone(),
+                trace: None,
+                waited: now.saturating_duration_since(waiting.published),
+            });
             self.leased.insert(id, Leased { place, waiting, until: now + ACK_WAIT });
         }
         out
@@ -134,7 +143,8 @@ impl TaskQueue for MemoryQueue {
         }
         belt.counter += 1;
         let place = (key.kind, urgency, belt.counter);
-        belt.waiting.insert(place, Waiting { task, key, attempts: 0, not_before: Instant::now() });
+        let now = Instant::now();
+        belt.waiting.insert(place, Waiting { task, key, attempts: 0, not_before: now, published: now });
         drop(belt);
         self.changed.notify_waiters();
         Ok(Published::Stored)
@@ -195,8 +205,35 @@ impl TaskQueue for MemoryQueue {
         Ok(())
     }
 
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, QueueError> {
-        Ok(self.belt().dead.clone())
+    async fn dead_letters(&self, after: u64) -> Result<Vec<DeadLetter>, QueueError> {
+        let mut belt = self.belt();
+        belt.lapse(Instant::now());
+        Ok(belt.dead.iter().filter(|d| d.sequence > after).cloned().collect())
+    }
+
+    async fn replay(&self, sequence: u64) -> Result<Published, QueueError> {
+        let letter = self.belt().dead.iter().find(|d| d.sequence == sequence).cloned();
+        let mut task = letter.ok_or(QueueError::NoLetter(sequence))?.task;
+        task.publication += 1;
+        self.publish(task).await
+    }
+
+    async fn backlog(&self) -> Result<Vec<Backlog>, QueueError> {
+        let (belt, now) = (self.belt(), Instant::now());
+        let mut lanes: BTreeMap<(TaskKind, u8), Backlog> = BTreeMap::new();
+        let leased = belt.leased.values().map(|l| (&l.place, &l.waiting, true));
+        for (place, task, held) in belt.waiting.iter().map(|(p, w)| (p, w, false)).chain(leased) {
+            let lane = lanes.entry((place.0, place.1)).or_insert_with(|| Backlog {
+                kind: place.0,
+                lane: task.task.lane.clone(),
+                waiting: 0,
+                leased: 0,
+                oldest: std::time::Duration::ZERO,
+            });
+            *(if held { &mut lane.leased } else { &mut lane.waiting }) += 1;
+            lane.oldest = lane.oldest.max(now.saturating_duration_since(task.published));
+        }
+        Ok(lanes.into_values().collect())
     }
 
     async fn close(&self) {

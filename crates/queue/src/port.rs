@@ -31,6 +31,12 @@ pub enum QueueError {
     /// The queue was closed.
     #[error("E-QUEUE-CLOSED: the queue takes no more work")]
     Closed,
+    /// The queue's server did not answer, or refused. A publication that ends so may have been stored.
+    #[error("E-QUEUE-UNREACHABLE: {0}")]
+    Unreachable(String),
+    /// There is no dead letter of that number.
+    #[error("E-QUEUE-NO-LETTER: there is no dead letter {0}")]
+    NoLetter(u64),
 }
 
 /// One delivery's number, unique in its queue.
@@ -48,6 +54,10 @@ pub struct Delivery {
     pub attempt: u32,
     /// The task.
     pub task: v1::Task,
+    /// The publisher's trace context (W3C `traceparent`), where there is one. Hostile input like the rest.
+    pub trace: Option<String>,
+    /// How long ago it was published, by the server's clock where there is one.
+    pub waited: Duration,
 }
 
 /// How an attempt ends.
@@ -64,6 +74,10 @@ pub enum Settle {
 /// A task set aside after its last attempt.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
+    /// Its number in this queue, rising; never 0.
+    pub sequence: u64,
+    /// When it was set aside, in UTC milliseconds by the server's clock; 0 where the queue has none.
+    pub at_ms: i64,
     /// The task's key.
     pub key: TaskKey,
     /// The task as published.
@@ -74,11 +88,36 @@ pub struct DeadLetter {
     pub reason: String,
 }
 
+/// What waits in one lane of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Of this kind.
+    pub kind: TaskKind,
+    /// `hot`, `cascade` or `sweep`.
+    pub lane: String,
+    /// Tasks that nobody holds.
+    pub waiting: u64,
+    /// Tasks that are leased.
+    pub leased: u64,
+    /// The age of the oldest task that is not settled.
+    pub oldest: Duration,
+}
+
 /// A task queue. At most one task of a key is outstanding; a lease lapses after [`ACK_WAIT`] without renewal.
 #[async_trait]
 pub trait TaskQueue: Send + Sync {
     /// Puts a task on the belt, unless one of its key is there.
     async fn publish(&self, task: v1::Task) -> Result<Published, QueueError>;
+
+    /// Puts many tasks on the belt, each as [`TaskQueue::publish`] does; answers in the order given. A queue behind a
+    /// connection keeps many publications in flight at once.
+    async fn publish_all(&self, tasks: Vec<v1::Task>) -> Vec<Result<Published, QueueError>> {
+        let mut out = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            out.push(self.publish(task).await);
+        }
+        out
+    }
 
     /// Waits for up to `slots` tasks of a kind, most urgent lane first. A verification is never given to the identity that
     /// made its patch. Returns at least one, or `Closed`.
@@ -90,8 +129,20 @@ pub trait TaskQueue: Send + Sync {
     /// Ends an attempt.
     async fn settle(&self, delivery: DeliveryId, how: Settle) -> Result<(), QueueError>;
 
-    /// What was set aside, oldest first.
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, QueueError>;
+    /// What was set aside after this number (0 for all), oldest first.
+    async fn dead_letters(&self, after: u64) -> Result<Vec<DeadLetter>, QueueError>;
+
+    /// Puts a dead letter's task on the belt again, as a new publication.
+    async fn replay(&self, sequence: u64) -> Result<Published, QueueError>;
+
+    /// The leader's housekeeping: tasks that were delivered for the last time and not settled become dead letters, and
+    /// their keys are free again. Returns how many. A queue that does this by itself has nothing to do.
+    async fn tend(&self) -> Result<usize, QueueError> {
+        Ok(0)
+    }
+
+    /// What waits, by kind and lane; lanes without a task may be left out.
+    async fn backlog(&self) -> Result<Vec<Backlog>, QueueError>;
 
     /// Takes no more work and wakes those who wait.
     async fn close(&self);

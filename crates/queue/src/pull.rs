@@ -126,6 +126,8 @@ mod tests {
             sweep: vec![0; 32],
             lane: "sweep".to_owned(),
             publication: 1,
+            organisation: "acme".to_owned(),
+            zone: String::new(),
             work: None,
         }
     }
@@ -144,7 +146,7 @@ mod tests {
             }
         });
         let watching = async {
-            while queue.dead_letters().await.unwrap().is_empty() {
+            while queue.dead_letters(0).await.unwrap().is_empty() {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             stop.request();

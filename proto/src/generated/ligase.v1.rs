@@ -40,6 +40,12 @@ pub struct Task {
     /// counts up with every publication of the same key
     #[prost(uint64, tag = "5")]
     pub publication: u64,
+    /// whose task it is; shards of the queue are by organisation
+    #[prost(string, tag = "6")]
+    pub organisation: ::prost::alloc::string::String,
+    /// where it may run; empty for anywhere
+    #[prost(string, tag = "7")]
+    pub zone: ::prost::alloc::string::String,
     #[prost(oneof = "task::Work", tags = "10, 11, 12")]
     pub work: ::core::option::Option<task::Work>,
 }
@@ -181,6 +187,9 @@ pub struct RecordedRequest {
     pub kind: ::prost::alloc::string::String,
     #[prost(bytes = "vec", tag = "2")]
     pub key: ::prost::alloc::vec::Vec<u8>,
+    /// which delivery this is, from 1; 0 asks without beginning an attempt
+    #[prost(uint32, tag = "3")]
+    pub attempt: u32,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RecordedAnswer {
