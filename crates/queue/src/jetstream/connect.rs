@@ -1,0 +1,183 @@
+//! The connection: how it is made, and the one way in which this room asks the server something. Every request has a
+//! deadline; what the server says of JetStream's own is read here and nowhere else.
+
+use crate::options::{Login, QueueOptions};
+use crate::port::QueueError;
+use async_nats::client::RequestErrorKind;
+use async_nats::jetstream::{self, stream::Stream};
+use async_nats::{Client, ConnectOptions, Event, HeaderMap, Message, Request};
+use bytes::Bytes;
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How often the server is asked whether it is there; two that stay unanswered end the connection.
+const PING: Duration = Duration::from_secs(10);
+/// Longest pause between two tries to connect.
+const RECONNECT_MAX: Duration = Duration::from_secs(4);
+
+/// Counts connections, so that whoever relies on what was heard over one knows when it is another.
+#[derive(Default)]
+pub(crate) struct Sessions {
+    count: AtomicU64,
+    pub(crate) changed: Notify,
+}
+
+impl Sessions {
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+}
+
+/// Why a request had no good end.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Nobody listens: there is no such stream or consumer, or it has no leader at present.
+    Nobody,
+    /// No answer in time. What was asked may have been done.
+    Late,
+    /// The server's own code and words.
+    Server(u64, String),
+    /// The connection.
+    Other(String),
+}
+
+impl Refusal {
+    /// The error for a caller, who was doing `what`.
+    pub(crate) fn into_error(self, what: &str) -> QueueError {
+        QueueError::Unreachable(match self {
+            Self::Nobody => format!(
+                "{what}: nobody answers for it at the server; its stream or consumer is not there (a coordinator makes them), or has no leader now"
+            ),
+            Self::Late => format!("{what}: no answer in time; it may have been done"),
+            Self::Server(code, text) => format!("{what}: the server refused: {text} ({code})"),
+            Self::Other(text) => format!("{what}: {text}"),
+        })
+    }
+
+    /// Whether asking again in a moment may go better.
+    pub(crate) fn is_passing(&self) -> bool {
+        // 10008: JetStream is not available for now; 10009: no quorum yet.
+        matches!(self, Self::Nobody | Self::Late | Self::Server(10008 | 10009, _))
+    }
+}
+
+/// A connection, and how long one request over it may take.
+#[derive(Clone)]
+pub(crate) struct Link {
+    pub(crate) client: Client,
+    pub(crate) deadline: Duration,
+    pub(crate) sessions: Arc<Sessions>,
+    context: jetstream::Context,
+}
+
+impl Link {
+    /// Begins to connect and returns at once: a server that is not there yet is tried again and again.
+    pub(crate) async fn open(options: &QueueOptions) -> Result<Self, QueueError> {
+        let sessions = Arc::new(Sessions::default());
+        let seen = Arc::clone(&sessions);
+        let mut connect = ConnectOptions::new()
+            .name(&options.name)
+            .ping_interval(PING)
+            .connection_timeout(options.deadline)
+            .request_timeout(Some(options.deadline))
+            .retry_on_initial_connect()
+            .reconnect_delay_callback(|tries| {
+                Duration::from_millis(100).saturating_mul(u32::try_from(tries).unwrap_or(u32::MAX)).min(RECONNECT_MAX)
+            })
+            .event_callback(move |event| {
+                let seen = Arc::clone(&seen);
+                async move { note(&event, &seen) }
+            });
+        if let Login::Password { user, password } = &options.login {
+            connect = connect.user_and_password(user.clone(), password.clone());
+        }
+        if let Some(tls) = &options.tls {
+            connect = connect.require_tls(true);
+            if let Some(authorities) = &tls.authorities {
+                connect = connect.add_root_certificates(authorities.clone());
+            }
+            if let Some((certificate, key)) = &tls.identity {
+                connect = connect.add_client_certificate(certificate.clone(), key.clone());
+            }
+        }
+        let client = connect.connect(options.servers.clone()).await.map_err(|error| {
+            QueueError::Unreachable(format!("cannot connect to {}: {error}", options.servers.join(", ")))
+        })?;
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(options.deadline);
+        Ok(Self { client, deadline: options.deadline, sessions, context })
+    }
+
+    /// A request and its answer, within the deadline.
+    pub(crate) async fn request(
+        &self,
+        subject: String,
+        headers: Option<HeaderMap>,
+        payload: Bytes,
+    ) -> Result<Message, Refusal> {
+        let mut request = Request::new().payload(payload).timeout(Some(self.deadline));
+        if let Some(headers) = headers {
+            request = request.headers(headers);
+        }
+        // The client's own deadline begins when the request is on its way; a full queue of commands has to be bounded too.
+        let asked = tokio::time::timeout(self.deadline, self.client.send_request(subject, request));
+        match asked.await {
+            Err(_) => Err(Refusal::Late),
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(match error.kind() {
+                RequestErrorKind::TimedOut => Refusal::Late,
+                RequestErrorKind::NoResponders => Refusal::Nobody,
+                _ => Refusal::Other(error.to_string()),
+            }),
+        }
+    }
+
+    /// A request whose answer is JetStream's JSON.
+    pub(crate) async fn ask(
+        &self,
+        subject: String,
+        headers: Option<HeaderMap>,
+        payload: Bytes,
+    ) -> Result<Value, Refusal> {
+        let answer = self.request(subject, headers, payload).await?;
+        let value: Value = serde_json::from_slice(&answer.payload)
+            .map_err(|error| Refusal::Other(format!("an answer that is not JSON: {error}")))?;
+        match value.get("error") {
+            None => Ok(value),
+            Some(error) => {
+                let code = error.get("err_code").and_then(Value::as_u64).unwrap_or_default();
+                let text = error.get("description").and_then(Value::as_str).unwrap_or("no reason given");
+                Err(Refusal::Server(code, text.to_owned()))
+            }
+        }
+    }
+
+    /// JetStream's API.
+    pub(crate) async fn api(&self, what: &str, request: &Value) -> Result<Value, Refusal> {
+        let payload = if request.is_null() { Bytes::new() } else { Bytes::from(request.to_string()) };
+        self.ask(format!("$JS.API.{what}"), None, payload).await
+    }
+
+    /// A stream by name, without asking whether it is there.
+    pub(crate) async fn stream(&self, name: &str) -> Result<Stream<()>, QueueError> {
+        let stream = self.context.get_stream_no_info(name).await;
+        stream.map_err(|error| QueueError::Unreachable(format!("stream {name}: {error}")))
+    }
+}
+
+fn note(event: &Event, sessions: &Sessions) {
+    match event {
+        Event::Connected => {
+            sessions.count.fetch_add(1, Ordering::AcqRel);
+            sessions.changed.notify_waiters();
+            tracing::info!("connected to the queue's server");
+        }
+        Event::ServerError(_) | Event::ClientError(_) | Event::SlowConsumer(_) | Event::Disconnected => {
+            tracing::warn!(%event, "the queue's connection");
+        }
+        _ => tracing::info!(%event, "the queue's connection"),
+    }
+}

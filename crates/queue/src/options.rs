@@ -1,0 +1,110 @@
+//! What a connection to the queue's server needs to know. Nothing here connects; `jetstream/connect.rs` does.
+
+use crate::port::ACK_WAIT;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Gives the trace context (W3C `traceparent`) of whoever publishes now, if there is one.
+pub type TraceHook = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// How a role proves to the server who it is, beside its client certificate.
+#[derive(Clone, Default)]
+pub enum Login {
+    /// It does not: the certificate is enough, or the server asks for nothing.
+    #[default]
+    None,
+    /// A user and a password.
+    Password {
+        /// The user.
+        user: String,
+        /// The password.
+        password: String,
+    },
+}
+
+/// Never shows a password.
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Password { user, .. } => write!(f, "Password {{ user: {user:?} }}"),
+        }
+    }
+}
+
+/// Encryption of the connection.
+#[derive(Clone, Debug, Default)]
+pub struct Tls {
+    /// PEM file of the authorities that the server's certificate must come from; the system's where there is none.
+    pub authorities: Option<PathBuf>,
+    /// PEM files of our own certificate and its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// How to reach the queue's server, and the shape of what is there. Coordinators, workers and runners of one organisation
+/// must agree on `shards` and `zones`.
+#[derive(Clone)]
+pub struct QueueOptions {
+    /// `nats://host:port` or `tls://host:port`; any of them is enough to begin with.
+    pub servers: Vec<String>,
+    /// What the connection is called at the server, for operators.
+    pub name: String,
+    /// The login.
+    pub login: Login,
+    /// Encryption; none where this is none and no server says `tls://`.
+    pub tls: Option<Tls>,
+    /// Copies that the server keeps of every stream: 3 in production, 1 for development.
+    pub replicas: usize,
+    /// How long a lease lasts without renewal.
+    pub ack_wait: Duration,
+    /// Into how many shards organisations fall. A power of two is not needed; changing it strands what is outstanding in
+    /// shards that are gone.
+    pub shards: u32,
+    /// Zones beside *anywhere*, which is always there. The coordinator names all that there are, a worker those it serves.
+    pub zones: Vec<String>,
+    /// How long one request to the server may take.
+    pub deadline: Duration,
+    /// Where the trace context of publications comes from.
+    pub trace: Option<TraceHook>,
+    /// The server's monitoring address (`host:port`), from which alone can be known whether it syncs every write.
+    pub monitoring: Option<String>,
+}
+
+impl QueueOptions {
+    /// The options for these servers, all else by default.
+    pub fn new(servers: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self {
+            servers: servers.into_iter().map(Into::into).collect(),
+            name: "ligase".to_owned(),
+            login: Login::None,
+            tls: None,
+            replicas: 1,
+            ack_wait: ACK_WAIT,
+            shards: 8,
+            zones: Vec::new(),
+            deadline: Duration::from_secs(5),
+            trace: None,
+            monitoring: None,
+        }
+    }
+}
+
+impl fmt::Debug for QueueOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueOptions")
+            .field("servers", &self.servers)
+            .field("name", &self.name)
+            .field("login", &self.login)
+            .field("tls", &self.tls)
+            .field("replicas", &self.replicas)
+            .field("ack_wait", &self.ack_wait)
+            .field("shards", &self.shards)
+            .field("zones", &self.zones)
+            .field("deadline", &self.deadline)
+            .field("traced", &self.trace.is_some())
+            .field("monitoring", &self.monitoring)
+            .finish()
+    }
+}
