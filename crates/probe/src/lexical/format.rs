@@ -1,11 +1,12 @@
 //! Lexical probes as people write them: `probes/any/*.yaml`. Reads and validates. Next: `credentials.rs`.
 
+use crate::resource::knowledge::{CloudRegions, REGIONS, read_clouds};
 use ligase_catalog::CatalogFile;
 use ligase_document::{API_VERSION, DocumentError, read_many};
 use ligase_domain::{FieldHasher, ProbeRef};
 use regex::Regex;
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +38,7 @@ struct ProbeSpec {
     names: Option<NamesSpec>,
     #[serde(default)]
     settings: Vec<SettingSpec>,
+    outbound: Option<OutboundSpec>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +71,42 @@ struct SettingSpec {
     on: Option<String>,
     callee: Option<String>,
     host: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct OutboundSpec {
+    dialects: Vec<String>,
+    #[serde(default)]
+    not_beside: String,
+    #[serde(default)]
+    not_followed: String,
+    hosts: Vec<HostSpec>,
+    settings: RegionSettingSpec,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct HostSpec {
+    cloud: String,
+    word: String,
+    regex: String,
+    #[serde(default)]
+    prefix: String,
+    #[serde(default)]
+    like: Option<String>,
+    #[serde(default)]
+    not: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RegionSettingSpec {
+    dialects: Vec<String>,
+    words: Vec<String>,
+    regex: Vec<String>,
+    not_in_files_with: String,
+    clouds: BTreeMap<String, String>,
 }
 
 /// A shape that only a credential has.
@@ -104,25 +142,64 @@ pub(super) struct Setting {
     pub(super) not_host: Option<Regex>,
 }
 
+/// Hosts of a cloud whose names say their region.
+pub(super) struct Host {
+    pub(super) cloud: String,
+    pub(super) word: String,
+    /// Its group `host` is the host.
+    pub(super) regex: Regex,
+    /// What may stand before a region in a label: `s3-`.
+    pub(super) prefix: String,
+    /// What looks like a region, known or not.
+    pub(super) like: Option<Regex>,
+    /// Hosts that take no data of a service.
+    pub(super) not: Option<Regex>,
+}
+
+/// Hosts and settings by which data leaves for a region of a cloud.
+pub(super) struct Outbound {
+    pub(super) probe: ProbeRef,
+    pub(super) dialects: Vec<String>,
+    /// Not where this stands shortly before.
+    pub(super) not_beside: Regex,
+    /// Not where this follows.
+    pub(super) not_followed: Regex,
+    pub(super) hosts: Vec<Host>,
+    /// Where settings are looked for; what Terraform sets is a resource's and told by its own engine.
+    pub(super) setting_dialects: Vec<String>,
+    /// Files without any of these words have no setting of a region.
+    pub(super) words: Vec<String>,
+    /// Groups `name` and `value`.
+    pub(super) settings: Vec<Regex>,
+    pub(super) not_in_files_with: Regex,
+    /// What a region looks like that is written without its cloud, by cloud.
+    pub(super) forms: Vec<(String, Regex)>,
+}
+
 /// Everything that is known.
 pub(super) struct Rules {
     pub(super) probe: ProbeRef,
     pub(super) shapes: Vec<Shape>,
     pub(super) names: Option<Names>,
     pub(super) settings: Vec<Setting>,
+    pub(super) outbound: Option<Outbound>,
+    pub(super) clouds: BTreeMap<String, CloudRegions>,
     pub(super) ids: BTreeSet<String>,
     pub(super) digest: Vec<u8>,
 }
 
 impl Rules {
     pub(super) fn load(files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
-        let mut own: Vec<&CatalogFile> = files.iter().filter(|f| f.path.starts_with("probes/any/")).collect();
+        let mut own: Vec<&CatalogFile> =
+            files.iter().filter(|f| f.path.starts_with("probes/any/") || f.path == REGIONS).collect();
         own.sort_by(|a, b| (&a.path, &a.bytes).cmp(&(&b.path, &b.bytes)));
         let mut rules = Self {
             probe: ProbeRef { id: "any/credentials".to_owned(), version: 0 },
             shapes: vec![],
             names: None,
             settings: vec![],
+            outbound: None,
+            clouds: BTreeMap::new(),
             ids: BTreeSet::new(),
             digest: vec![],
         };
@@ -130,6 +207,13 @@ impl Rules {
         let mut errors = Vec::new();
         for file in own {
             hasher = hasher.field(file.path.as_bytes()).field(&file.bytes);
+            if file.path == REGIONS {
+                match read_clouds(file) {
+                    Ok(clouds) => rules.clouds = clouds,
+                    Err(error) => errors.push(error),
+                }
+                continue;
+            }
             match read_many::<ProbeDocument>(&file.path, &file.bytes, API_VERSION, "Probe") {
                 Err(error) => errors.push(error),
                 Ok(documents) => {
@@ -177,10 +261,45 @@ impl Rules {
                 not_host: setting.host.as_deref().map(regex).transpose()?,
             });
         }
+        if let Some(outbound) = spec.outbound {
+            self.outbound = Some(compiled(outbound, probe.clone(), &regex)?);
+        }
         if spec.emits == "credential" {
             self.probe = probe.clone();
         }
         self.ids.insert(probe.id);
         Ok(())
     }
+}
+
+fn compiled(
+    spec: OutboundSpec,
+    probe: ProbeRef,
+    regex: &impl Fn(&str) -> Result<Regex, DocumentError>,
+) -> Result<Outbound, DocumentError> {
+    let mut hosts = Vec::new();
+    for host in spec.hosts {
+        hosts.push(Host {
+            regex: regex(&host.regex)?,
+            like: host.like.as_deref().map(regex).transpose()?,
+            not: host.not.as_deref().map(regex).transpose()?,
+            cloud: host.cloud,
+            word: host.word,
+            prefix: host.prefix,
+        });
+    }
+    let settings = spec.settings;
+    let forms = settings.clouds.into_iter().map(|(cloud, form)| Ok((cloud, regex(&form)?)));
+    Ok(Outbound {
+        probe,
+        dialects: spec.dialects,
+        not_beside: regex(&spec.not_beside)?,
+        not_followed: regex(&spec.not_followed)?,
+        hosts,
+        setting_dialects: settings.dialects,
+        words: settings.words,
+        settings: settings.regex.iter().map(|r| regex(r)).collect::<Result<_, _>>()?,
+        not_in_files_with: regex(&settings.not_in_files_with)?,
+        forms: forms.collect::<Result<_, DocumentError>>()?,
+    })
 }

@@ -1,11 +1,13 @@
-//! What is seen in text of any language: credentials that stand in it, and settings that turn certificate checks off.
+//! What is seen in text of any language: credentials that stand in it, settings that turn certificate checks off, and hosts and
+//! settings that name the region of a cloud.
 //!
-//! The engine `lexical`: shapes, names and settings are data (`catalog/probes/any/*.yaml`); a file is read only where it holds
+//! The engine `lexical`: shapes, names, settings and hosts are data (`catalog/probes/any/*.yaml`); a file is read only where it holds
 //! one of their words. What looks like an example, a reference or a hash is no credential. The value of a credential never
 //! leaves this room: no snippet, no attribute and no digest holds it. Read `format.rs` first, then `credentials.rs`.
 
 mod credentials;
 mod format;
+mod hosts;
 mod settings;
 mod value;
 
@@ -13,10 +15,15 @@ use crate::pack::Pack;
 use format::Rules;
 use ligase_catalog::CatalogFile;
 use ligase_document::DocumentError;
-use ligase_domain::{LookedFile, Observation, PathClass, Place, Seen, Span, Value};
+use ligase_domain::{LookedFile, Observation, PathClass, Place, ProbeRef, Seen, Span, Value};
 
 /// Counts up whenever the same files and the same rules would be seen otherwise.
-const ENGINE_VERSION: u32 = 1;
+const ENGINE_VERSION: u32 = 2;
+
+/// Whether a probe reads text as text: what it sees is told here, and by no other engine that reads the same file.
+pub(crate) fn sees(probe: &ProbeRef) -> bool {
+    probe.id.starts_with("any/")
+}
 
 /// Everything that reads text as text.
 pub(crate) struct LexicalPack {
@@ -45,6 +52,7 @@ impl Pack for LexicalPack {
         let lines = Lines::new(text);
         let mut out = credentials::look(&self.rules, class, text, &lines);
         out.extend(settings::look(&self.rules, class, text, &lines));
+        out.extend(hosts::look(&self.rules, class, text, &lines));
         Ok(out)
     }
 

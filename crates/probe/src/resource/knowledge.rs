@@ -118,7 +118,27 @@ pub(crate) struct Inherits {
     pub(crate) named: Vec<String>,
 }
 
-/// Where encryption of a type of resource, or of a nested part of it, is decided.
+/// What a rule of encryption is about.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Concern {
+    /// What a resource keeps.
+    #[default]
+    Storage,
+    /// Connections to a resource.
+    Transport,
+}
+
+impl Concern {
+    /// The kind of what is observed.
+    pub(crate) const fn kind(self) -> &'static str {
+        match self {
+            Self::Storage => "storage",
+            Self::Transport => "transport",
+        }
+    }
+}
+
+/// Where encryption of a type of resource, or of a nested part of it, is decided: at rest, or of connections to it.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct StorageRule {
@@ -164,6 +184,9 @@ pub(crate) struct StorageRule {
     /// Never observed when one of these holds.
     #[serde(default)]
     pub(crate) never_when: Vec<Condition>,
+    /// Under which heading it stands.
+    #[serde(skip)]
+    pub(crate) concern: Concern,
 }
 
 /// A setting of an account and region that decides where a resource is silent.
@@ -363,6 +386,8 @@ struct Spec {
     #[serde(default)]
     storage: Vec<StorageRule>,
     #[serde(default)]
+    transport: Vec<StorageRule>,
+    #[serde(default)]
     account: Vec<AccountRule>,
     #[serde(default)]
     placement: Vec<PlacementRule>,
@@ -458,6 +483,7 @@ pub(crate) struct Said<T> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Knowledge {
     pub(crate) storage: BTreeMap<String, Vec<Said<StorageRule>>>,
+    pub(crate) transport: BTreeMap<String, Vec<Said<StorageRule>>>,
     pub(crate) account: Vec<Said<AccountRule>>,
     pub(crate) placement: BTreeMap<String, Vec<Said<PlacementRule>>>,
     pub(crate) listener: BTreeMap<String, Said<ListenerRule>>,
@@ -472,7 +498,13 @@ pub(crate) struct Knowledge {
     digest: Option<Digest>,
 }
 
-const REGIONS: &str = "vocabulary/regions.yaml";
+/// Where the regions of clouds stand.
+pub(crate) const REGIONS: &str = "vocabulary/regions.yaml";
+
+/// The regions of each cloud, by the cloud's name.
+pub(crate) fn read_clouds(file: &CatalogFile) -> Result<BTreeMap<String, CloudRegions>, DocumentError> {
+    read_one::<RegionsDocument>(&file.path, &file.bytes, API_VERSION, "Regions").map(|document| document.spec)
+}
 
 impl Knowledge {
     /// Reads every document that is ours; all that is wrong is told at once.
@@ -497,9 +529,7 @@ impl Knowledge {
     }
 
     fn read_regions(&mut self, file: &CatalogFile) -> Result<(), Vec<DocumentError>> {
-        let document: RegionsDocument =
-            read_one(&file.path, &file.bytes, API_VERSION, "Regions").map_err(|e| vec![e])?;
-        self.clouds = document.spec;
+        self.clouds = read_clouds(file).map_err(|e| vec![e])?;
         Ok(())
     }
 
@@ -514,12 +544,13 @@ impl Knowledge {
                     .remedy("keep one of the two"),
             );
         };
-        for rule in spec.storage {
+        let of_transport = spec.transport.into_iter().map(|r| StorageRule { concern: Concern::Transport, ..r });
+        for rule in spec.storage.into_iter().chain(of_transport) {
             let rule = Arc::new(complete(rule));
             for of in &rule.types {
-                let known = self.storage.entry(of.clone()).or_default();
+                let known = self.encryption_mut(rule.concern).entry(of.clone()).or_default();
                 if known.iter().any(|k| k.rule.part == rule.part && k.rule.store == rule.store) {
-                    twice(format!("storage of {of}"));
+                    twice(format!("{} of {of}", rule.concern.kind()));
                 }
                 known.push(Said { rule: rule.clone(), probe: probe.clone() });
                 self.want_storage(of, &rule);
@@ -563,6 +594,26 @@ impl Knowledge {
         self.residue.not_types.extend(spec.residue.not_types);
         self.residue.not_modules.extend(spec.residue.not_modules);
         if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+
+    fn encryption_mut(&mut self, concern: Concern) -> &mut BTreeMap<String, Vec<Said<StorageRule>>> {
+        match concern {
+            Concern::Storage => &mut self.storage,
+            Concern::Transport => &mut self.transport,
+        }
+    }
+
+    /// The rules of encryption by type.
+    pub(crate) fn encryption(&self, concern: Concern) -> &BTreeMap<String, Vec<Said<StorageRule>>> {
+        match concern {
+            Concern::Storage => &self.storage,
+            Concern::Transport => &self.transport,
+        }
+    }
+
+    /// The rules of encryption, whatever they are about.
+    pub(crate) fn all_encryption(&self) -> impl Iterator<Item = &Said<StorageRule>> {
+        self.storage.values().chain(self.transport.values()).flatten()
     }
 
     fn want<'a>(&mut self, of: &str, settings: impl IntoIterator<Item = &'a String>) {

@@ -4,7 +4,7 @@
 
 use super::eval::{Found, Trace, lookup, resolve, resources};
 use super::expr::Expr;
-use super::knowledge::{Knowledge, prefix_of};
+use super::knowledge::{Concern, Knowledge, prefix_of};
 use super::scope::{Block, Layout, Scope};
 use super::{placement, residue, storage};
 use ligase_domain::{LookedFile, Observation, Place, ProbeRef, Seen, Span, Value};
@@ -65,7 +65,8 @@ pub(crate) fn link(knowledge: &Knowledge, files: &[&LookedFile], layout: Layout)
     for instance in 0..scope.instances.len() {
         for block in &scope.folder(instance).resources {
             let subject = Subject { instance, block };
-            storage::observe(&linking, subject, &mut out);
+            storage::observe(&linking, subject, Concern::Storage, &mut out);
+            storage::observe(&linking, subject, Concern::Transport, &mut out);
             placement::observe(&linking, subject, &mut asked, &mut out);
             residue::observe(&linking, subject, &mut out);
         }
@@ -115,7 +116,7 @@ impl<'s, 'a> Linking<'s, 'a> {
     fn name(&mut self) {
         let knowledge = self.knowledge;
         let mut wanted: BTreeSet<(&'s str, &'s str)> = [("aws_s3_bucket", "bucket")].into();
-        for rule in knowledge.storage.values().flatten().map(|s| &s.rule) {
+        for rule in knowledge.all_encryption().map(|s| &s.rule) {
             let inherits =
                 rule.inherits.iter().flat_map(|i| i.types.iter().flat_map(|t| i.named.iter().map(move |n| (t, n))));
             let siblings = rule.siblings.iter().flat_map(|s| rule.types.iter().map(move |t| (t, &s.named)));
@@ -187,7 +188,7 @@ impl<'s, 'a> Linking<'s, 'a> {
 
     fn join_siblings(&mut self) {
         let mut joins: BTreeMap<(&str, &str), (&str, &str)> = BTreeMap::new();
-        for rule in self.knowledge.storage.values().flatten() {
+        for rule in self.knowledge.all_encryption() {
             for sibling in &rule.rule.siblings {
                 for of in &rule.rule.types {
                     joins.insert((sibling.of.as_str(), of.as_str()), (sibling.by.as_str(), sibling.named.as_str()));

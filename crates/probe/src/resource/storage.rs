@@ -1,10 +1,10 @@
-//! What a resource's declaration says of encryption at rest: the deciding setting, a sibling that decides, a resource that
+//! What a resource's declaration says of encryption, at rest and of connections to it: the deciding setting, a sibling that decides, a resource that
 //! it inherits from, an account's setting, or what absence means. The facts are data (`knowledge.rs`); here is only their
 //! order. What cannot be resolved is unknown with a reason, unless every possible value means the same.
 
 use super::eval::{Found, Trace, is_present, lookup, resolve};
 use super::expr::Expr;
-use super::knowledge::{Absence, Condition, Decider, Encrypted, Said, StorageRule, prefix_of};
+use super::knowledge::{Absence, Concern, Condition, Decider, Encrypted, Said, StorageRule, prefix_of};
 use super::linking::{Draft, Linking, Subject, Target};
 use super::scope::dotted;
 use ligase_domain::{Observation, Span};
@@ -42,9 +42,14 @@ struct Open {
     may_fail: bool,
 }
 
-/// Emits what a resource stores.
-pub(crate) fn observe(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, out: &mut Vec<Observation>) {
-    let Some(rules) = linking.knowledge.storage.get(subject.block.of) else { return };
+/// Emits what a resource stores, or how it takes connections.
+pub(crate) fn observe(
+    linking: &Linking<'_, '_>,
+    subject: Subject<'_, '_>,
+    concern: Concern,
+    out: &mut Vec<Observation>,
+) {
+    let Some(rules) = linking.knowledge.encryption(concern).get(subject.block.of) else { return };
     if !subject.block.whole {
         let verdict = unknown(rules[0].rule.setting.clone(), "resource-not-read");
         emit(linking, subject, &rules[0], None, &verdict, &Trace::default(), out);
@@ -358,7 +363,8 @@ fn absent(
         break;
     }
     let mut verdict = verdict.unwrap_or_else(|| say(last));
-    if !verdict.encrypted.holds() && linking.account_encrypts(subject, trace) {
+    let at_rest = rule.concern == Concern::Storage;
+    if at_rest && !verdict.encrypted.holds() && linking.account_encrypts(subject, trace) {
         verdict = say(&Absence { when: None, encrypted: Encrypted::ByDefault, reason: String::new() });
     }
     verdict.key = match verdict.encrypted {
@@ -386,7 +392,7 @@ fn inherited(
             Target::At(_) if depth == 0 => unknown(String::new(), "setting-not-resolved"),
             Target::At(at) => {
                 trace.files.insert(at.block.file);
-                let rules = linking.knowledge.storage.get(at.block.of);
+                let rules = linking.knowledge.encryption(rule.concern).get(at.block.of);
                 let other = rules.and_then(|r| r.iter().find(|r| r.rule.part.is_none() && r.rule.store.is_none()));
                 match other {
                     Some(other) if at.block.whole => {
@@ -459,7 +465,7 @@ fn emit(
         Some(part) => verdict.setting.strip_prefix(part).and_then(|s| s.strip_prefix('.')).unwrap_or(&verdict.setting),
         None => &verdict.setting,
     };
-    let mut draft = Draft::of("storage", block.file, Some(subject.instance), block.seen, &said.probe, trace)
+    let mut draft = Draft::of(rule.concern.kind(), block.file, Some(subject.instance), block.seen, &said.probe, trace)
         .merged(block)
         .with("language", linking.knowledge.language)
         .with("stack", stack)
@@ -467,11 +473,12 @@ fn emit(
         .with("type", block.of)
         .with("address", address)
         .with("encrypted", verdict.encrypted.name())
-        .with("key", verdict.key)
         .with("setting", setting)
         .with("setting_present", verdict.present)
-        .with("reason", verdict.reason.as_str())
-        .with("replaces", rule.replaces);
+        .with("reason", verdict.reason.as_str());
+    if rule.concern == Concern::Storage {
+        draft = draft.with("key", verdict.key).with("replaces", rule.replaces);
+    }
     draft = match part {
         None => draft.anchored(block, &[("block", "block"), ("body_end", "body_end")]),
         Some(at) => {

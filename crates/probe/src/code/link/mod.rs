@@ -7,6 +7,7 @@ mod stored;
 mod world;
 
 use crate::emit::{Attributes, Facts};
+use crate::lexical;
 use crate::vocabulary::Vocabulary;
 use ligase_domain::{LookedFile, Observation, Place, Seen, Span, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,11 +86,11 @@ fn stacks(vocabulary: &Vocabulary, world: &World<'_>, out: &mut Out<'_, '_>) {
     }
 }
 
-/// Observations that one file shows whole.
+/// Observations that one file shows whole; what is seen in text is told by its own engine.
 fn as_seen(vocabulary: &Vocabulary, world: &World<'_>, out: &mut Out<'_, '_>) {
     for (at, file) in world.files.iter().enumerate() {
         for seen in &file.looked.observations.seen {
-            if vocabulary.kinds.contains(&seen.kind) {
+            if vocabulary.kinds.contains(&seen.kind) && !lexical::sees(&seen.probe) {
                 let attributes = Attributes(seen.attributes.clone());
                 out.put(&seen.kind, at, seen, attributes, seen.anchors.clone(), &BTreeSet::new());
             }

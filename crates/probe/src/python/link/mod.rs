@@ -11,6 +11,7 @@ mod views;
 mod world;
 
 use super::emit::Attributes;
+use crate::lexical;
 use crate::pattern::OF_MODULE;
 use crate::set::ENGINE_VERSION;
 use crate::vocabulary::Vocabulary;
@@ -102,7 +103,8 @@ fn stacks(world: &World<'_, '_>, out: &mut Out<'_, '_, '_>) {
 fn as_seen(world: &World<'_, '_>, out: &mut Out<'_, '_, '_>) {
     for (at, file) in world.files.iter().enumerate() {
         for seen in &file.looked.observations.seen {
-            if world.vocabulary.kinds.contains(&seen.kind) && seen.kind != "log-call" {
+            let own = seen.kind != "log-call" && !lexical::sees(&seen.probe);
+            if own && world.vocabulary.kinds.contains(&seen.kind) {
                 out.put(
                     &seen.kind,
                     at,
