@@ -2,18 +2,23 @@
 //! task twice, late, or to two holders at once, and none of that changes a result.
 //!
 //! One concern, one file: `topology.rs` what there is at the server, `connect.rs` the connection and its deadlines,
-//! `publish.rs`, `lease.rs` with `rota.rs`, `settle.rs`, `letters.rs` with the leader's housekeeping, `backlog.rs`.
+//! `publish.rs`, `lease.rs` with `rota.rs`, `settle.rs`, `letters.rs` with the leader's housekeeping,
+//! `backlog.rs`, `lead.rs` who leads, `verify.rs` whether the server is as it has to be.
 
 mod backlog;
 mod connect;
+mod lead;
 mod lease;
 mod letters;
 mod publish;
 mod rota;
 mod settle;
 mod topology;
+mod verify;
 
+pub use lead::JetStreamLeadership;
 pub use topology::Topology;
+pub use verify::Problem;
 
 use crate::options::{QueueOptions, TraceHook};
 use crate::port::{Backlog, DeadLetter, Delivery, DeliveryId, Published, QueueError, Settle, TaskQueue};
@@ -29,6 +34,7 @@ use publish::Lanes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use topology::{KINDS, Seat};
@@ -65,6 +71,7 @@ pub struct Shared {
     context: async_nats::jetstream::Context,
     topology: Topology,
     trace: Option<TraceHook>,
+    monitoring: Option<String>,
     turns: Vec<Turns>,
     held: Mutex<HashMap<DeliveryId, Held>>,
     lanes: Mutex<Lanes>,
@@ -102,6 +109,7 @@ impl JetStreamQueue {
             link,
             topology,
             trace: options.trace.clone(),
+            monitoring: options.monitoring.clone(),
             turns,
             held: Mutex::default(),
             lanes: Mutex::default(),
@@ -181,6 +189,10 @@ impl TaskQueue for JetStreamQueue {
 
     async fn backlog(&self) -> Result<Vec<Backlog>, QueueError> {
         self.backlog_now().await
+    }
+
+    fn ack_wait(&self) -> Duration {
+        self.topology.ack_wait
     }
 
     async fn close(&self) {

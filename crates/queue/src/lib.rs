@@ -5,6 +5,7 @@
 //! (`conformance.rs`, feature `testing`); `memory.rs` is the one that the embedded mode uses, `jetstream.rs` the fleet's.
 
 mod jetstream;
+mod lead;
 mod memory;
 mod options;
 mod port;
@@ -15,7 +16,8 @@ pub mod conformance;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use jetstream::{JetStreamQueue, Topology};
+pub use jetstream::{JetStreamLeadership, JetStreamQueue, Problem, Topology};
+pub use lead::{AloneLeadership, Candidate, Leader, Leadership, Standing, Term};
 pub use memory::MemoryQueue;
 pub use options::{Login, QueueOptions, Tls, TraceHook};
 pub use port::{

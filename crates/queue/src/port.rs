@@ -5,7 +5,7 @@ use ligase_domain::{TaskKey, TaskKind};
 use ligase_proto::{convert, v1};
 use std::time::Duration;
 
-/// How long a lease lasts without renewal. Longer than any stage that makes no progress should take.
+/// How long a lease lasts without renewal, where nothing else is said. Longer than any stage that makes no progress should take.
 pub const ACK_WAIT: Duration = Duration::from_secs(60);
 /// Deliveries of one publication before it becomes a dead letter.
 pub const MAX_DELIVER: u32 = 5;
@@ -34,6 +34,9 @@ pub enum QueueError {
     /// The queue's server did not answer, or refused. A publication that ends so may have been stored.
     #[error("E-QUEUE-UNREACHABLE: {0}")]
     Unreachable(String),
+    /// The term of leadership of that fence is over, and somebody else may lead.
+    #[error("E-QUEUE-TERM-LOST: the term with fence {0} is over; another coordinator leads, or will")]
+    TermLost(u64),
     /// There is no dead letter of that number.
     #[error("E-QUEUE-NO-LETTER: there is no dead letter {0}")]
     NoLetter(u64),
@@ -103,7 +106,7 @@ pub struct Backlog {
     pub oldest: Duration,
 }
 
-/// A task queue. At most one task of a key is outstanding; a lease lapses after [`ACK_WAIT`] without renewal.
+/// A task queue. At most one task of a key is outstanding; a lease lapses after [`TaskQueue::ack_wait`] without renewal.
 #[async_trait]
 pub trait TaskQueue: Send + Sync {
     /// Puts a task on the belt, unless one of its key is there.
@@ -123,7 +126,7 @@ pub trait TaskQueue: Send + Sync {
     /// made its patch. Returns at least one, or `Closed`.
     async fn lease(&self, kind: TaskKind, holder: &str, slots: usize) -> Result<Vec<Delivery>, QueueError>;
 
-    /// Extends a lease by another [`ACK_WAIT`].
+    /// Extends a lease by another [`TaskQueue::ack_wait`].
     async fn renew(&self, delivery: DeliveryId) -> Result<(), QueueError>;
 
     /// Ends an attempt.
@@ -143,6 +146,11 @@ pub trait TaskQueue: Send + Sync {
 
     /// What waits, by kind and lane; lanes without a task may be left out.
     async fn backlog(&self) -> Result<Vec<Backlog>, QueueError>;
+
+    /// How long a lease lasts without renewal, in this queue.
+    fn ack_wait(&self) -> Duration {
+        ACK_WAIT
+    }
 
     /// Takes no more work and wakes those who wait.
     async fn close(&self);

@@ -1,7 +1,7 @@
 //! The bounded pull loop that worker and agent-runner share: pull only as many as there are free slots, renew while a
 //! progress counter moves, settle as the attempt says. What an attempt does is none of its business.
 
-use crate::port::{ACK_WAIT, Delivery, QueueError, Settle, TaskQueue};
+use crate::port::{Delivery, QueueError, Settle, TaskQueue};
 use ligase_domain::TaskKind;
 use ligase_runtime::Shutdown;
 use std::future::Future;
@@ -53,30 +53,36 @@ pub async fn pull<F, W>(
     let mut held = JoinSet::new();
     loop {
         while held.try_join_next().is_some() {}
-        let permit = tokio::select! {
+        let mut permits = tokio::select! {
             () = shutdown.requested() => break,
-            permit = Arc::clone(&free).acquire_owned() => permit.expect("the semaphore is never closed"),
+            permit = Arc::clone(&free).acquire_owned() => permit.into_iter().collect::<Vec<_>>(),
         };
+        while let Ok(permit) = Arc::clone(&free).try_acquire_owned() {
+            permits.push(permit);
+        }
         let leased = tokio::select! {
             () = shutdown.requested() => break,
-            leased = queue.lease(kind, holder, 1) => leased,
+            leased = queue.lease(kind, holder, permits.len()) => leased,
         };
-        let delivery = match leased {
-            Ok(deliveries) => deliveries.into_iter().next(),
+        let deliveries = match leased {
+            Ok(deliveries) => deliveries,
             Err(QueueError::Closed) => break,
             Err(error) => {
                 tracing::warn!(%error, kind = kind.name(), "cannot lease");
-                tokio::time::sleep(BACKOFF).await;
-                continue;
+                tokio::select! {
+                    () = shutdown.requested() => break,
+                    () = tokio::time::sleep(BACKOFF) => continue,
+                }
             }
         };
-        let Some(delivery) = delivery else { continue };
-        let (heartbeat, queue) = (Heartbeat::default(), Arc::clone(&queue));
-        let work = attempt(delivery.clone(), heartbeat.clone());
-        held.spawn(async move {
-            hold(queue.as_ref(), &delivery, &heartbeat, work).await;
-            drop(permit);
-        });
+        for (delivery, permit) in deliveries.into_iter().zip(permits) {
+            let (heartbeat, queue) = (Heartbeat::default(), Arc::clone(&queue));
+            let work = attempt(delivery.clone(), heartbeat.clone());
+            held.spawn(async move {
+                hold(queue.as_ref(), &delivery, &heartbeat, work).await;
+                drop(permit);
+            });
+        }
     }
     while held.join_next().await.is_some() {}
 }
@@ -89,7 +95,7 @@ async fn hold(
     work: impl Future<Output = Settle> + Send + 'static,
 ) {
     let mut running = tokio::spawn(work);
-    let (mut seen, mut tick) = (heartbeat.count(), tokio::time::interval(ACK_WAIT / RENEWALS_PER_LEASE));
+    let (mut seen, mut tick) = (heartbeat.count(), tokio::time::interval(queue.ack_wait() / RENEWALS_PER_LEASE));
     tick.tick().await;
     let how = loop {
         tokio::select! {
@@ -114,7 +120,7 @@ async fn hold(
 #[cfg(all(test, feature = "testing"))]
 mod tests {
     use super::*;
-    use crate::{MAX_DELIVER, MemoryQueue};
+    use crate::{ACK_WAIT, MAX_DELIVER, MemoryQueue};
     use ligase_domain::Digest;
     use ligase_proto::v1;
 

@@ -123,6 +123,10 @@ impl Topology {
         Self { replicas: options.replicas.max(1), shards: options.shards.max(1), zones, ack_wait: options.ack_wait }
     }
 
+    pub(crate) fn replicas(&self) -> usize {
+        self.replicas
+    }
+
     /// The consumers of a kind.
     pub(crate) fn seats(&self, kind: TaskKind) -> Vec<Seat> {
         let mut seats = Vec::new();
@@ -182,7 +186,7 @@ impl Topology {
             "max_msgs": -1, "max_bytes": -1, "max_age": nanos(LETTERS_KEPT),
             "max_msg_size": TASK_BYTES_MAX + 8 * 1024, "storage": "file", "num_replicas": self.replicas,
         });
-        tasks.into_iter().chain([advisories, letters]).collect()
+        tasks.into_iter().chain([advisories, letters, super::lead::bucket(self.replicas)]).collect()
     }
 
     /// A consumer's configuration. `backoff` is left out: it would override the ack wait, and a nak ignores it.
