@@ -11,7 +11,9 @@ use ligase_domain::{
 };
 use ligase_inspect::{Declared, Inspection};
 use ligase_probe::Progress;
+use ligase_proto::attempt::{Attempt, Begun};
 use ligase_proto::convert::{self, digest_bytes};
+use ligase_proto::patience::{PATIENCE, patiently};
 use ligase_proto::v1;
 use ligase_queue::{Delivery, Heartbeat, MAX_DELIVER, Settle, backoff};
 use ligase_record::{encode_gate_report, encode_patch};
@@ -49,35 +51,39 @@ pub(crate) async fn run(runner: &AgentRunner, delivery: Delivery, heartbeat: Hea
     let Some(v1::task::Work::Remedy(task)) = delivery.task.work.clone() else {
         return Settle::Term(FailureReason::Malformed.name().to_owned());
     };
-    let asked = v1::RecordedRequest {
-        kind: delivery.task.kind.clone(),
-        key: delivery.task.key.clone(),
-        attempt: delivery.attempt,
-    };
-    match runner.fleet().recorded(asked).await.map(tonic::Response::into_inner) {
-        Ok(answer) if answer.recorded => return Settle::Ack,
-        Ok(_) => {}
-        Err(status) => return given_back(&delivery, &unreachable(status)),
+    let asking = Attempt::new(runner.fleet(), &delivery.task, delivery.attempt);
+    match asking.begin(|| heartbeat.beat()).await {
+        Ok(Begun::Wanted) => {}
+        Ok(Begun::Recorded) => return Settle::Ack,
+        // What has no record is published again by whoever plans it.
+        Ok(Begun::Unplanned) if delivery.attempt >= MAX_DELIVER => return Settle::Ack,
+        Ok(Begun::Unplanned) => return Settle::Nak(backoff(delivery.attempt)),
+        Err(status) => return given_back(&asking, &delivery, &unreachable(status)).await,
     }
     let task_part = v1::Attempt {
         key: delivery.task.key.clone(),
         sweep: delivery.task.sweep.clone(),
         publication: delivery.task.publication,
+        number: delivery.attempt,
     };
     let empty = v1::RemedyReport { attempt: Some(task_part), intent: task.intent.clone(), ..Default::default() };
-    let report = match change(runner, &task, heartbeat, empty.clone()).await {
+    let report = match change(runner, &task, heartbeat.clone(), empty.clone()).await {
         Ok(report) => report,
         Err(failed) if failed.0.retry() == Retry::Later && delivery.attempt < MAX_DELIVER => {
-            return given_back(&delivery, &failed);
+            return given_back(&asking, &delivery, &failed).await;
         }
         Err((reason, detail)) => {
             let failure = v1::Failure { reason: reason.name().to_owned(), detail };
             v1::RemedyReport { failure: Some(failure), ..empty }
         }
     };
-    match runner.fleet().report_remedy(report).await {
+    let tell = || {
+        let (mut fleet, report) = (runner.fleet(), report.clone());
+        async move { fleet.report_remedy(report).await }
+    };
+    match patiently(PATIENCE, || heartbeat.beat(), tell).await {
         Ok(_) => Settle::Ack,
-        Err(status) => given_back(&delivery, &unreachable(status)),
+        Err(status) => given_back(&asking, &delivery, &unreachable(status)).await,
     }
 }
 
@@ -253,7 +259,8 @@ fn unreachable(status: tonic::Status) -> Failed {
     (FailureReason::Unreachable, format!("{:?}: {}", status.code(), status.message()))
 }
 
-fn given_back(delivery: &Delivery, (reason, detail): &Failed) -> Settle {
+async fn given_back(asking: &Attempt, delivery: &Delivery, (reason, detail): &Failed) -> Settle {
     tracing::warn!(task = %delivery.key, attempt = delivery.attempt, %reason, detail, "given back");
+    asking.give_back(reason.name(), detail).await;
     Settle::Nak(backoff(delivery.attempt))
 }

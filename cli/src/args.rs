@@ -1,5 +1,7 @@
 //! The command line: parsed here, and nothing else. What each command does stands in `commands/`.
 
+pub mod fleet;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -65,7 +67,7 @@ pub enum Command {
     Assess(Assess),
     /// List findings
     Findings(Findings),
-    /// Everything behind one finding: controls, place, observations, digests, patch, pull request
+    /// Everything behind one finding, from controls to pull request; or with `task KEY` every attempt at a task
     Explain(Explain),
     /// List pull requests, show one with its diff and gate report, or act on one as a person
     Changesets(Changesets),
@@ -79,6 +81,19 @@ pub enum Command {
     },
     /// The evidence store: count it, or rebuild its index
     Evidence(Evidence),
+    /// Coordinate: sweep by a schedule, judge, deliver, and answer workers and people
+    Serve(fleet::Serve),
+    /// Look: take probe and verification tasks from the queue
+    Worker(fleet::Member),
+    /// Change: take remedy tasks from the queue
+    AgentRunner(fleet::Member),
+    /// Who works for a coordinator and what waits; tell workers to drain
+    Fleet(fleet::Fleet),
+    /// Tasks that were set aside after their last attempt
+    #[command(name = "deadletter")]
+    DeadLetter(fleet::DeadLetter),
+    /// Make a development authority and certificates that name a role and a process
+    Certs(fleet::Certs),
     /// Run the whole loop on an example organisation, from declaration to merged and verified fix
     Demo(Demo),
     /// A child of this program that speaks to a git server; not for people
@@ -218,6 +233,8 @@ pub struct Standing {
     /// The folder that holds evidence and state
     #[arg(long, env = "LIGASE_STATE", value_name = "DIR", default_value = ".ligase", global = true)]
     pub state: PathBuf,
+    #[command(flatten)]
+    pub remote: fleet::Remote,
 }
 
 /// `ligase sweep`.
@@ -228,9 +245,12 @@ pub struct Sweep {
     /// Look and judge, and show what would be changed; make and open nothing
     #[arg(long)]
     pub plan: bool,
-    /// Workers' and agent-runners' slots [default: the machine's cores]
+    /// Workers' and agent-runners' slots [default: the machine's cores]; without meaning where --coordinator is named
     #[arg(long, value_name = "N")]
     pub slots: Option<usize>,
+    /// Only these repositories, by name or id, ahead of everything else [default: all]
+    #[arg(value_name = "REPOSITORY")]
+    pub only: Vec<String>,
 }
 
 /// `ligase report`.
@@ -291,8 +311,10 @@ pub struct Findings {
 /// `ligase explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
-    /// A finding's id, or the first digits of it
+    /// A finding's id, or the first digits of it; or the word `task`
     pub id: String,
+    /// After `task`: its key, or the first digits of it
+    pub key: Option<String>,
     #[command(flatten)]
     pub standing: Standing,
 }

@@ -2,19 +2,24 @@
 
 pub mod assess;
 pub mod catalog;
+pub mod certs;
 pub mod changesets;
 pub mod check;
 pub mod completions;
+pub mod deadletter;
 pub mod demo;
 pub mod doctor;
 pub mod evidence;
 pub mod explain;
 pub mod findings;
 pub mod fix;
+pub mod fleet;
 pub mod init;
 pub mod mcp;
+pub mod member;
 pub mod render;
 pub mod report;
 pub mod schema;
+pub mod serve;
 pub mod status;
 pub mod sweep;

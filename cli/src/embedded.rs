@@ -4,13 +4,14 @@
 use crate::args::Standing;
 use crate::failure::Failure;
 use crate::local::catalog_files;
-use ligase_coordinator::{Config, Coordinator, Ledger, LedgerError, RemoteOptions};
+use ligase_coordinator::{Config, Coordinator, Ledger, LedgerError, RemoteOptions, Seat};
 use ligase_domain::{Clock, Digest, Timestamp};
 use ligase_evidence::{Store, StoreOptions};
 use ligase_inspect::Inspector;
 use ligase_policy::Catalog;
 use ligase_probe::ProbeSet;
-use ligase_proto::memory::{Connector, Principal, listener};
+use ligase_proto::memory::{Connector, listener};
+use ligase_proto::principal::Principal;
 use ligase_proto::v1::api_client::ApiClient;
 use ligase_queue::MemoryQueue;
 use ligase_remedy::RemedySet;
@@ -31,7 +32,8 @@ const ORGANISATION_FILE: &str = "organisation";
 /// Largest answer of the API: some hundred thousand findings. It comes from this process itself.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 
-struct MachineClock;
+/// The machine's clock as the domain's.
+pub struct MachineClock;
 
 impl Clock for MachineClock {
     fn now(&self) -> Timestamp {
@@ -39,10 +41,18 @@ impl Clock for MachineClock {
     }
 }
 
-/// A fleet in this process.
+/// How the coordinator is reached.
+enum Link {
+    /// It is in this process.
+    Here(Connector),
+    /// It serves elsewhere.
+    There(Channel),
+}
+
+/// A fleet in this process, or a connection to one that serves elsewhere: the verbs do not see a difference.
 pub struct Embedded {
     runtime: Option<Runtime>,
-    connector: Connector,
+    link: Link,
     shutdown: Shutdown,
     roles: Vec<JoinHandle<()>>,
     own_catalog: Option<PathBuf>,
@@ -60,6 +70,9 @@ impl Embedded {
     }
 
     fn start(standing: &Standing, slots: usize, sweeping: bool) -> Result<Self, Failure> {
+        if !standing.remote.coordinator.is_empty() {
+            return Self::there(standing);
+        }
         if !sweeping && !standing.state.is_dir() {
             let what = format!("there is no state in {}", standing.state.display());
             return Err(Failure::input(
@@ -69,7 +82,10 @@ impl Embedded {
             ));
         }
         let organisation_file = organisation_file(standing)?;
-        let store = Store::open(&standing.state, StoreOptions::default()).map_err(|e| store_failure(&e))?;
+        // Without a leader this goes on in the last term: the folder's lock keeps any other process out.
+        let fence = Store::last_term(&standing.state).map_err(|e| store_failure(&e))?;
+        let options = StoreOptions { fence, ..StoreOptions::default() };
+        let store = Store::open(&standing.state, options).map_err(|e| store_failure(&e))?;
         let ledger = Ledger::open(Arc::new(store), Arc::new(MachineClock)).map_err(|e| ledger_failure(&e))?;
         if sweeping {
             remember(&standing.state, &organisation_file)?;
@@ -85,6 +101,7 @@ impl Embedded {
             probe_set: parts.as_ref().map_or_else(none, |p| p.probes.digest()),
             remedy_set: parts.as_ref().map_or_else(none, |p| p.remedies.digest()),
             remote,
+            seat: Seat::default(),
         };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Failure::look("E-RUNTIME", e, "free some threads"))?;
@@ -115,7 +132,19 @@ impl Embedded {
             };
             roles.push(runtime.spawn(ligase_agent_runner::run(runner, shutdown.clone())));
         }
-        Ok(Self { runtime: Some(runtime), connector, shutdown, roles, own_catalog: own })
+        Ok(Self { runtime: Some(runtime), link: Link::Here(connector), shutdown, roles, own_catalog: own })
+    }
+
+    /// Connects to a coordinator that serves.
+    fn there(standing: &Standing) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.map_err(|e| Failure::look("E-RUNTIME", e, "free some threads"))?;
+        let channel = {
+            let _inside = runtime.enter();
+            crate::fleet::link::person(&standing.remote)?
+        };
+        let (shutdown, roles) = (Shutdown::new(), Vec::new());
+        Ok(Self { runtime: Some(runtime), link: Link::There(channel), shutdown, roles, own_catalog: None })
     }
 
     /// The organisation's own catalog, where it has one.
@@ -129,7 +158,12 @@ impl Embedded {
 
     fn api(&self) -> Api {
         let _inside = self.runtime().enter();
-        let channel = self.connector.channel(Principal { role: "person".to_owned(), name: "local".to_owned() });
+        let channel = match &self.link {
+            Link::Here(connector) => {
+                connector.channel(Principal { role: "person".to_owned(), name: "local".to_owned() })
+            }
+            Link::There(channel) => channel.clone(),
+        };
         ApiClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
@@ -161,14 +195,18 @@ impl Drop for Embedded {
 }
 
 /// What the fleet looks and changes with.
-struct Parts {
-    probes: Arc<ProbeSet>,
-    inspector: Arc<Inspector>,
-    remedies: Arc<RemedySet>,
+pub struct Parts {
+    /// The probes.
+    pub probes: Arc<ProbeSet>,
+    /// Catalog and probes together.
+    pub inspector: Arc<Inspector>,
+    /// The remedies.
+    pub remedies: Arc<RemedySet>,
 }
 
 impl Parts {
-    fn load(own: Option<&Path>) -> Result<Self, Failure> {
+    /// Loads them, with an organisation's own catalog.
+    pub fn load(own: Option<&Path>) -> Result<Self, Failure> {
         let files = catalog_files(own)?;
         let probes = ProbeSet::load(&files).map_err(Failure::documents)?;
         let inspector = Inspector::load(files).map_err(Failure::documents)?;
@@ -178,7 +216,7 @@ impl Parts {
 }
 
 /// The organisation's own catalog: the folder `catalog` beside its policy, where there is one.
-fn own_catalog(organisation_file: &Path) -> Option<PathBuf> {
+pub fn own_catalog(organisation_file: &Path) -> Option<PathBuf> {
     organisation_file.parent().map(|p| p.join("catalog")).filter(|p| p.is_dir())
 }
 
@@ -218,6 +256,7 @@ pub fn store_failure(error: &ligase_evidence::StoreError) -> Failure {
     Failure::look(error.code, format!("{}: {}", error.path.display(), error.problem), &error.remedy)
 }
 
-fn ledger_failure(error: &LedgerError) -> Failure {
+/// A ledger's refusal.
+pub fn ledger_failure(error: &LedgerError) -> Failure {
     Failure::status(&tonic::Status::unavailable(error.to_string()))
 }

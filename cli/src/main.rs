@@ -6,6 +6,7 @@ mod assess;
 mod commands;
 mod embedded;
 mod failure;
+mod fleet;
 mod guide;
 mod html;
 mod local;
@@ -18,20 +19,33 @@ mod rows;
 mod sample;
 
 use args::{Cli, Command, LogFormat};
-use clap::Parser;
 use failure::{Exit, Failure};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let format = match cli.log_format {
-        LogFormat::Text => ligase_runtime::LogFormat::Text,
-        LogFormat::Json => ligase_runtime::LogFormat::Json,
+    let (cli, dump) = match fleet::settings::parse(std::env::args_os().collect()) {
+        Ok(parsed) => parsed,
+        Err(failure) => return ExitCode::from(failure.report(false) as u8),
     };
-    ligase_runtime::init_log(format, cli.verbose);
+    if let Some(dump) = dump {
+        fleet::settings::print(&dump, cli.json);
+        return ExitCode::from(Exit::Holds as u8);
+    }
+    // A role starts its log itself, with what it exports.
+    if !matches!(cli.command, Command::Serve(_) | Command::Worker(_) | Command::AgentRunner(_)) {
+        ligase_runtime::init_log(log_format(&cli), cli.verbose);
+    }
     let ended = run(&cli);
     let exit = ended.unwrap_or_else(|failure| failure.report(cli.json));
     ExitCode::from(exit as u8)
+}
+
+/// How log lines are written.
+pub fn log_format(cli: &Cli) -> ligase_runtime::LogFormat {
+    match cli.log_format {
+        LogFormat::Text => ligase_runtime::LogFormat::Text,
+        LogFormat::Json => ligase_runtime::LogFormat::Json,
+    }
 }
 
 fn run(cli: &Cli) -> Result<Exit, Failure> {
@@ -53,6 +67,12 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::Catalog(args) => commands::catalog::run(args, cli.json),
         Command::Schema { document } => commands::schema::run(*document),
         Command::Evidence(args) => commands::evidence::run(args, cli.json),
+        Command::Serve(args) => commands::serve::run(args, cli),
+        Command::Worker(args) => commands::member::worker(args, cli),
+        Command::AgentRunner(args) => commands::member::agent_runner(args, cli),
+        Command::Fleet(args) => commands::fleet::run(args, cli.json),
+        Command::DeadLetter(args) => commands::deadletter::run(args, cli.json),
+        Command::Certs(args) => commands::certs::run(args, cli.json),
         Command::Demo(args) => commands::demo::run(args, cli.json),
         Command::Vcs => {
             let ended = ligase_vcs::child::main(std::io::stdin().lock(), std::io::stdout().lock());

@@ -1,14 +1,17 @@
 //! What the coordinator is made of, and the acceptance of results: durable first, then known to the running sweep.
 
+use crate::declared::Declared;
 use crate::desk::{Desk, Ended, Planned};
-use crate::fact::{Fact, Remedied};
+use crate::fact::{Attempt, Fact, Remedied};
 use crate::judging;
 use crate::ledger::{Ledger, LedgerError};
+use crate::members::Members;
 use crate::sweep::Running;
-use ligase_domain::{Digest, FailureReason};
+use ligase_domain::{Digest, FailureReason, Timestamp};
 use ligase_policy::Catalog;
 use ligase_queue::TaskQueue;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -23,6 +26,21 @@ pub struct Config {
     pub remedy_set: Digest,
     /// How git servers are spoken to.
     pub remote: ligase_forge::RemoteOptions,
+    /// This coordinator's name, its address for others, and its term of leadership.
+    pub seat: Seat,
+}
+
+/// Where a coordinator sits.
+#[derive(Clone, Debug, Default)]
+pub struct Seat {
+    /// Its name.
+    pub name: String,
+    /// Where others reach it; empty in the embedded mode.
+    pub address: String,
+    /// The fence of its term; 0 in the embedded mode.
+    pub fence: u64,
+    /// The queue's server, for people; empty in the embedded mode.
+    pub queue: String,
 }
 
 /// The coordinator's parts.
@@ -41,6 +59,12 @@ pub struct App {
     pub ends: tokio::sync::Mutex<UnboundedReceiver<Ended>>,
     /// What the running sweep judges by, for results that arrive while it runs.
     pub running: Mutex<Option<Arc<Running>>>,
+    /// Who works.
+    pub members: Members,
+    /// Dead letters up to this number have been dealt with.
+    pub letters: AtomicU64,
+    /// When the schedule is due next.
+    pub due: Mutex<Option<Timestamp>>,
 }
 
 /// The end of a task as it was reported.
@@ -75,11 +99,13 @@ impl App {
     pub fn new(config: Config, ledger: Ledger, catalog: Arc<Catalog>, queue: Arc<dyn TaskQueue>) -> Self {
         let (desk, ends) = Desk::new();
         let (ends, running) = (tokio::sync::Mutex::new(ends), Mutex::new(None));
-        Self { config, ledger, catalog, queue, desk, ends, running }
+        let (members, letters, due) = (Members::default(), AtomicU64::new(0), Mutex::new(None));
+        Self { config, ledger, catalog, queue, desk, ends, running, members, letters, due }
     }
 
     /// Accepts the end of a planned task: its terminal record is durable when this returns. Blocks on the disk.
-    pub fn hand_in(&self, key: Digest, ingested: Ingested) -> Result<(), LedgerError> {
+    pub fn hand_in(&self, key: Digest, ingested: Ingested, attempt: Attempt) -> Result<(), LedgerError> {
+        let ended = Fact::AttemptEnded { attempt, cause: "recorded".to_owned() };
         let (looked, cloned, by) = match ingested {
             Ingested::Probed { fact, looked_at, from_cache, cloned } => {
                 if let Fact::Probed { result: Ok(result), .. } = &fact {
@@ -89,11 +115,11 @@ impl App {
                     let looks: Vec<_> = set.entries.iter().map(|e| (e.key.digest(), e.object)).collect();
                     self.ledger.store().put_looks(&looks)?;
                 }
-                self.ledger.record(vec![fact])?;
+                self.ledger.record(vec![fact, ended])?;
                 ((looked_at, from_cache), cloned, String::new())
             }
             Ingested::Remedied { remedied, maker } => {
-                self.ledger.record(vec![Fact::Remedied(remedied)])?;
+                self.ledger.record(vec![Fact::Remedied(remedied), ended])?;
                 ((0, 0), false, maker)
             }
             Ingested::LookedAgain { result } => {
@@ -105,12 +131,22 @@ impl App {
                         .unwrap_or_else(|e| Err(("not-judged".to_owned(), e.to_string()))),
                     Err((reason, detail)) => Err((format!("not-looked-at-{reason}"), detail)),
                 };
-                self.ledger.record(vec![Fact::Verified { key, intent: intent.id(), patch, agreed }])?;
+                self.ledger.record(vec![Fact::Verified { key, intent: intent.id(), patch, agreed }, ended])?;
                 ((0, 0), false, String::new())
             }
         };
         self.desk.end(key, looked, cloned, by);
         Ok(())
+    }
+
+    /// The organisation's name, or nothing while its policy does not read.
+    pub fn organisation(&self) -> String {
+        match self.running() {
+            Some(running) => running.declared.organisation.name.clone(),
+            None => Declared::read(&self.config.organisation_file, &self.catalog)
+                .map(|declared| declared.organisation.name)
+                .unwrap_or_default(),
+        }
     }
 
     /// What the running sweep judges by.

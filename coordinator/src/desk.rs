@@ -2,10 +2,13 @@
 //!
 //! It remembers nothing that matters: after a crash the next sweep plans again what has no terminal record.
 
-use ligase_domain::{Digest, FindingId, IntentKey, Oid, RepositoryId};
-use std::collections::HashMap;
+use ligase_domain::{Digest, FindingId, IntentId, IntentKey, Oid, RepositoryId};
+use ligase_proto::v1;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// A planned task, as much of it as accepting its result needs.
 #[derive(Clone, Debug)]
@@ -50,9 +53,16 @@ pub struct Ended {
     pub by: String,
 }
 
+struct Open {
+    planned: Planned,
+    /// As it was published, for the case that the queue loses it.
+    task: v1::Task,
+    published: Instant,
+}
+
 /// The desk of the running sweep.
 pub struct Desk {
-    open: Mutex<HashMap<Digest, Planned>>,
+    open: Mutex<HashMap<Digest, Open>>,
     ended: mpsc::UnboundedSender<Ended>,
 }
 
@@ -63,19 +73,42 @@ impl Desk {
         (Self { open: Mutex::new(HashMap::new()), ended }, arrives)
     }
 
-    /// Puts a task on the desk.
-    pub fn plan(&self, key: Digest, planned: Planned) {
-        self.open().insert(key, planned);
+    /// Puts a task on the desk. It is there before it is published: its end may come at once.
+    pub fn plan(&self, key: Digest, planned: Planned, task: v1::Task) {
+        self.open().insert(key, Open { planned, task, published: Instant::now() });
+    }
+
+    /// Tasks whose last publication is at least so old, each as a publication with the next number, at most `most`. The
+    /// queue knows whether it still has them.
+    pub fn overdue(&self, age: Duration, most: usize) -> Vec<v1::Task> {
+        let (now, mut open) = (Instant::now(), self.open());
+        let overdue = open.values_mut().filter(|o| now.duration_since(o.published) >= age).take(most);
+        overdue
+            .map(|o| {
+                o.published = now;
+                o.task.publication += 1;
+                o.task.clone()
+            })
+            .collect()
+    }
+
+    /// Intents that somebody makes or verifies a patch for.
+    pub fn intents(&self) -> BTreeSet<IntentId> {
+        let of = |o: &Open| match &o.planned {
+            Planned::Remedy { intent, .. } | Planned::Verification { intent, .. } => Some(intent.id()),
+            Planned::Probe { .. } => None,
+        };
+        self.open().values().filter_map(of).collect()
     }
 
     /// The planned task of that key, if it has not ended.
     pub fn planned(&self, key: &Digest) -> Option<Planned> {
-        self.open().get(key).cloned()
+        self.open().get(key).map(|o| o.planned.clone())
     }
 
     /// Takes a task off the desk and says so; a second time changes nothing.
     pub fn end(&self, key: Digest, looked: (u64, u64), cloned: bool, by: String) {
-        let Some(planned) = self.open().remove(&key) else { return };
+        let Some(Open { planned, .. }) = self.open().remove(&key) else { return };
         // The receiver is gone only when no sweep runs any more; then nobody waits for it.
         let _ = self.ended.send(Ended { planned, looked, cloned, by });
     }
@@ -95,7 +128,7 @@ impl Desk {
         self.open().clear();
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<Digest, Planned>> {
+    fn open(&self) -> MutexGuard<'_, HashMap<Digest, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! What the coordinator knows to have happened, as it is stored: one record object each, named by an entry of the journal.
 //!
-//! The state in `state.rs` is a projection of these and of the assessments; nothing else is remembered. No clock and no
-//! worker stands in a fact: the journal's entry has the time, and the same fact has the same bytes.
+//! The state in `state.rs` is a projection of these and of the assessments; nothing else is remembered. No clock stands in a
+//! fact: the journal's entry has the time, and the same fact has the same bytes. Who worked stands in attempts alone.
 
 use crate::fields::{FieldError, Fields};
 use ligase_domain::{
@@ -94,6 +94,31 @@ pub struct Remedied {
     pub failure: Option<(FailureReason, String)>,
 }
 
+/// One attempt at a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The task's key.
+    pub key: Digest,
+    /// `probe`, `remedy` or `verification`.
+    pub kind: String,
+    /// Which delivery, from 1.
+    pub number: u32,
+    /// Who, as role and name.
+    pub by: String,
+}
+
+impl Attempt {
+    fn fields(&self) -> Fields {
+        let fields = Fields::new().shown("key", &self.key).with("kind", self.kind.as_str());
+        fields.with("number", i64::from(self.number)).with("by", self.by.as_str())
+    }
+
+    fn read(f: &Fields) -> Result<Self, FieldError> {
+        let number = u32::try_from(f.number("number")?).unwrap_or(u32::MAX);
+        Ok(Self { key: f.digest("key")?, kind: f.text("kind")?.to_owned(), number, by: f.text("by")?.to_owned() })
+    }
+}
+
 /// A changeset with the objects behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangesetFact {
@@ -161,6 +186,20 @@ pub enum Fact {
     Resumed { intent: IntentId, login: String },
     /// A sweep ended, with its counts.
     SweepEnded { sweep: Digest, counts: BTreeMap<String, u64> },
+    /// Somebody began an attempt at a task. Who and which are provenance: no result's bytes have them.
+    AttemptBegan(Attempt),
+    /// An attempt ended: `recorded`, or why it was given back.
+    AttemptEnded {
+        /// Which.
+        attempt: Attempt,
+        /// How.
+        cause: String,
+    },
+    /// A period of the schedule passed without a sweep of its own: the one before it still ran, or nobody led.
+    PeriodMissed {
+        /// When it was due.
+        due: Timestamp,
+    },
 }
 
 impl Fact {
@@ -176,6 +215,9 @@ impl Fact {
             Self::Acted { .. } => "acted",
             Self::Resumed { .. } => "resumed",
             Self::SweepEnded { .. } => "sweep-ended",
+            Self::AttemptBegan(_) => "attempt-began",
+            Self::AttemptEnded { .. } => "attempt-ended",
+            Self::PeriodMissed { .. } => "period-missed",
         }
     }
 
@@ -218,6 +260,9 @@ impl Fact {
                 .with("text", text.as_str())
                 .with("simulated", *simulated),
             Self::Resumed { intent, login } => Fields::new().shown("intent", intent).with("login", login.as_str()),
+            Self::AttemptBegan(attempt) => attempt.fields(),
+            Self::AttemptEnded { attempt, cause } => attempt.fields().with("cause", cause.as_str()),
+            Self::PeriodMissed { due } => Fields::new().with("due", due.0),
             Self::SweepEnded { sweep, counts } => Fields::new().shown("sweep", sweep).rows(
                 "counts",
                 counts.iter().map(|(n, c)| Fields::new().with("name", n.as_str()).with("count", number(*c))),
@@ -268,6 +313,9 @@ impl Fact {
                 simulated: f.truth("simulated")?,
             },
             "resumed" => Self::Resumed { intent: IntentId(f.digest("intent")?), login: f.text("login")?.to_owned() },
+            "attempt-began" => Self::AttemptBegan(Attempt::read(f)?),
+            "attempt-ended" => Self::AttemptEnded { attempt: Attempt::read(f)?, cause: f.text("cause")?.to_owned() },
+            "period-missed" => Self::PeriodMissed { due: Timestamp(f.number("due")?) },
             "sweep-ended" => Self::SweepEnded {
                 sweep: f.digest("sweep")?,
                 counts: f
@@ -571,6 +619,7 @@ mod tests {
             refused: vec![Refused { reason: "r".to_owned(), detail: "d".to_owned(), patch: d(7), report: d(8) }],
             failure: Some(failure.clone()),
         };
+        let attempt = Attempt { key: d(1), kind: "probe".to_owned(), number: 2, by: "worker/w1".to_owned() };
         let mut facts = vec![
             Fact::SweepStarted {
                 sweep: d(1),
@@ -608,6 +657,9 @@ mod tests {
             },
             Fact::Resumed { intent: IntentId(d(2)), login: "ada".to_owned() },
             Fact::SweepEnded { sweep: d(1), counts: BTreeMap::from([("findings".to_owned(), 3)]) },
+            Fact::AttemptBegan(attempt.clone()),
+            Fact::AttemptEnded { attempt, cause: "recorded".to_owned() },
+            Fact::PeriodMissed { due: Timestamp(9) },
         ];
         for state in every_state() {
             facts.push(Fact::Changeset(ChangesetFact {

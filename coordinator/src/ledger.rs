@@ -12,7 +12,7 @@ use ligase_record::{
     Event, ObservationSet, RecordError, decode_assessment, decode_event, decode_gate_report, decode_observation_set,
     decode_observations, decode_patch, encode_assessment, encode_event,
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// The kind of the journal's entries that name an assessment's statement.
 const ASSESSMENT: &str = "assessment";
@@ -38,10 +38,21 @@ pub enum LedgerError {
     Field(#[from] FieldError),
 }
 
+/// Facts that somebody waits to have durable.
+struct Waiting {
+    facts: Vec<Fact>,
+    objects: Vec<Vec<u8>>,
+    outcome: Mutex<Option<Result<(), StoreError>>>,
+}
+
 /// The store, the projection, and the clock that dates both.
 pub struct Ledger {
     store: Arc<Store>,
-    state: Mutex<State>,
+    state: RwLock<State>,
+    /// Held from before an append to after its projection, so that the projection's order is the journal's.
+    writing: Mutex<()>,
+    /// What came while somebody wrote: the next writer takes all of it in one commit.
+    waiting: Mutex<Vec<Arc<Waiting>>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -61,7 +72,8 @@ impl Ledger {
                 }
             }
         }
-        Ok(Self { store, state: Mutex::new(state), clock })
+        let (writing, waiting) = (Mutex::new(()), Mutex::new(Vec::new()));
+        Ok(Self { store, state: RwLock::new(state), writing, waiting, clock })
     }
 
     /// The store behind it.
@@ -76,10 +88,11 @@ impl Ledger {
 
     /// Reads the state. The lock is held while `read` runs, so it takes what it needs and returns.
     pub fn read<T>(&self, read: impl FnOnce(&State) -> T) -> T {
-        read(&self.lock())
+        read(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Remembers facts: durable, then visible. In order, and all or none of them visible when it fails.
+    /// Remembers facts: durable, then visible. In order, and all or none of them visible when it fails. Callers that wait
+    /// at the same time share one commit.
     pub fn record(&self, facts: Vec<Fact>) -> Result<(), LedgerError> {
         if facts.is_empty() {
             return Ok(());
@@ -88,19 +101,42 @@ impl Ledger {
         for fact in &facts {
             objects.push(encode_event(&Event { kind: fact.kind().to_owned(), fields: fact.fields().0 })?);
         }
-        // Held from before the append to after the projection, so that the projection's order is the journal's.
-        let mut state = self.lock();
-        let at = self.clock.now();
-        let entry = |(fact, bytes): (&Fact, &Vec<u8>)| JournalEntry {
-            kind: fact.kind().to_owned(),
-            digest: Digest::of(bytes),
-            at,
-        };
-        let entries = facts.iter().zip(&objects).map(entry).collect();
-        self.store.commit(Batch { objects, looks: Vec::new(), entries })?;
-        for fact in &facts {
-            state.apply(at, fact);
+        let mine = Arc::new(Waiting { facts, objects, outcome: Mutex::new(None) });
+        lock(&self.waiting).push(Arc::clone(&mine));
+        let writing = lock(&self.writing);
+        if lock(&mine.outcome).is_none() {
+            let group = std::mem::take(&mut *lock(&self.waiting));
+            // One that cannot be written must not take the others with it.
+            if group.len() > 1 && self.commit(&group).is_err() {
+                for one in group {
+                    let outcome = self.commit(std::slice::from_ref(&one));
+                    *lock(&one.outcome) = Some(outcome);
+                }
+            } else if group.len() == 1 {
+                let outcome = self.commit(&group);
+                *lock(&group[0].outcome) = Some(outcome);
+            } else {
+                group.iter().for_each(|one| *lock(&one.outcome) = Some(Ok(())));
+            }
         }
+        drop(writing);
+        let outcome = lock(&mine.outcome).take();
+        Ok(outcome.unwrap_or(Ok(()))?)
+    }
+
+    /// Writes a group in one commit and shows it. The caller holds `writing`.
+    fn commit(&self, group: &[Arc<Waiting>]) -> Result<(), StoreError> {
+        let at = self.clock.now();
+        let (mut objects, mut entries) = (Vec::new(), Vec::new());
+        for one in group {
+            for (fact, bytes) in one.facts.iter().zip(&one.objects) {
+                entries.push(JournalEntry { kind: fact.kind().to_owned(), digest: Digest::of(bytes), at });
+                objects.push(bytes.clone());
+            }
+        }
+        self.store.commit(Batch { objects, looks: Vec::new(), entries })?;
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        group.iter().flat_map(|one| &one.facts).for_each(|fact| state.apply(at, fact));
         Ok(())
     }
 
@@ -110,13 +146,13 @@ impl Ledger {
         for assessment in assessments {
             encoded.push((encode_assessment(&assessment)?, assessment));
         }
-        let mut state = self.lock();
+        let _writing = lock(&self.writing);
         let at = self.clock.now();
         let (mut objects, mut entries, mut news) = (Vec::new(), Vec::new(), Vec::new());
         let mut out = Vec::with_capacity(encoded.len());
         for (bytes, assessment) in encoded {
             let statement = Digest::of(&bytes.statement);
-            if state.services.get(&assessment.service).is_some_and(|s| s.statement == statement) {
+            if self.read(|s| s.services.get(&assessment.service).is_some_and(|s| s.statement == statement)) {
                 out.push((assessment, Changed::default()));
                 continue;
             }
@@ -128,6 +164,7 @@ impl Ledger {
         if !entries.is_empty() {
             self.store.commit(Batch { objects, looks: Vec::new(), entries })?;
         }
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for (assessment, statement) in news {
             let changed = state.assess(at, Arc::clone(&assessment), statement);
             out.push((assessment, changed));
@@ -166,11 +203,11 @@ impl Ledger {
         self.store.put_batch(vec![bytes])?;
         Ok(digest)
     }
+}
 
-    /// No code panics while it holds the lock; a poisoned projection would be rebuilt by the next start.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// No code panics while it holds a lock; a poisoned projection would be rebuilt by the next start.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn object(store: &Store, digest: &Digest) -> Result<Vec<u8>, LedgerError> {

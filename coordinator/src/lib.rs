@@ -4,6 +4,7 @@
 //! `ledger.rs`. Read `sweep.rs` first, then `judging.rs`, `planning.rs`, `deliver.rs`, and `changeset.rs` for the rules.
 
 mod app;
+mod attempts;
 mod changeset;
 mod declared;
 mod deliver;
@@ -14,17 +15,22 @@ mod fields;
 mod forges;
 mod judging;
 mod ledger;
+mod members;
 mod message;
 mod overview;
 mod planning;
 mod rpc;
+mod schedule;
+mod serve;
 mod state;
 mod sweep;
 mod view;
 
-pub use app::Config;
+pub use app::{Config, Seat};
 pub use ledger::{Ledger, LedgerError};
 pub use ligase_forge::RemoteOptions;
+pub use schedule::{Schedule, ScheduleError};
+pub use serve::{ServeError, Serving, serve};
 
 use app::App;
 use ligase_policy::Catalog;

@@ -25,13 +25,15 @@ pub fn remedy_key(intent: &IntentKey, judged: &Judged, remedy_set: &Digest) -> T
     TaskKey::remedy(&intent.id(), &judged.assessment.revision, &wanted.finish())
 }
 
-/// Makes the plan. `tried` are the intents that this sweep has asked patches for already.
+/// Makes the plan. `tried` are the intents that this sweep has asked patches for already; `in_progress` those of them that
+/// are not answered, or answered and not delivered yet.
 pub fn plan(
     state: &State,
     running: &Running,
     judged: &AllJudged,
     remedy_set: &Digest,
     tried: &BTreeSet<IntentId>,
+    in_progress: &BTreeSet<IntentId>,
 ) -> Plan {
     let organisation = OrganisationId(running.declared.organisation.name.clone());
     // Where nothing can be published, nothing is proposed.
@@ -59,6 +61,9 @@ pub fn plan(
     for judged in judged.values().flatten() {
         for finding in judged.assessment.findings.iter().filter(|f| f.is_open()) {
             let intent = intent_of(&organisation, judged, finding);
+            if in_progress.contains(&intent.id()) {
+                continue;
+            }
             let tried = tried.contains(&intent.id());
             let Some(remedy) = state.remedies.get(&intent.id()) else {
                 if tried {
@@ -80,7 +85,7 @@ pub fn plan(
         services: &services,
         changesets: &changesets,
         abstentions: &abstentions,
-        in_progress: &BTreeSet::new(),
+        in_progress,
         created: &created,
         decisions: &BTreeMap::new(),
         now: running.now,

@@ -2,15 +2,32 @@
 
 pub mod api;
 pub mod fleet;
+mod operate;
+pub mod standby;
 
 use ligase_proto::convert::WireError;
-use ligase_proto::memory::Principal;
+use ligase_proto::principal::Principal;
 use tonic::{Request, Status};
 
-/// Who is at the other end, as the transport knows. A connection without a principal is refused.
+/// Who is at the other end, as the transport knows. A connection without a principal is refused, and counted.
 fn principal<T>(request: &Request<T>) -> Result<Principal, Status> {
-    let known = request.extensions().get::<Principal>().cloned();
-    known.ok_or_else(|| Status::unauthenticated("E-RPC-PRINCIPAL: this connection carries no identity"))
+    Principal::of(request).inspect_err(|status| refused(status, "nobody"))
+}
+
+/// A person may ask and act; workers and agent-runners have a service of their own.
+fn person<T>(request: &Request<T>) -> Result<Principal, Status> {
+    role(request, &["person", "coordinator"])
+}
+
+/// What a peer was refused is logged: it is a mistake in a deployment, or somebody who tries.
+fn refused(status: &Status, who: &str) {
+    tracing::warn!(who, code = ?status.code(), message = status.message(), "refused");
+    ligase_runtime::count("ligase_rpc_refused_total", &[("code", code(status))], 1);
+}
+
+/// The stable code that a refusal's text begins with.
+fn code(status: &Status) -> &str {
+    status.message().split(':').next().filter(|c| c.starts_with("E-")).unwrap_or("other")
 }
 
 /// Refuses principals of other roles.
@@ -19,7 +36,9 @@ fn role<T>(request: &Request<T>, allowed: &[&str]) -> Result<Principal, Status> 
     if allowed.contains(&principal.role.as_str()) {
         Ok(principal)
     } else {
-        Err(Status::permission_denied(format!("E-RPC-ROLE: {} may not call this", principal.role)))
+        let status = Status::permission_denied(format!("E-RPC-ROLE: {} may not call this", principal.role));
+        refused(&status, &principal.to_string());
+        Err(status)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Applying the same entries gives the same state, so a coordinator that dies loses nothing that the journal has. Dates
 //! are the journal's; they stand here beside findings and never in their bytes.
 
+use crate::attempts::Attempts;
 use crate::changeset;
 use crate::fact::{Abstained, ChangesetFact, Fact, ListedRepository, Placed, ProbedResult, Refused, Remedied};
 use ligase_domain::{
@@ -123,6 +124,10 @@ pub struct State {
     pub sweeps: Vec<SweepState>,
     /// Keys of tasks that have a terminal record.
     pub terminal: HashSet<Digest>,
+    /// Who tried what.
+    pub attempts: Attempts,
+    /// Periods of the schedule that passed without a sweep: the last one that was due, and how many.
+    pub missed: Option<(Timestamp, u64)>,
 }
 
 /// What an assessment changed.
@@ -144,7 +149,10 @@ impl State {
                 for listed in repositories {
                     self.list(listed);
                 }
-                self.sweeps.push(SweepState { sweep: *sweep, started: at, ended: None });
+                // A sweep that a new leader takes up again is the same sweep.
+                if self.sweeps.last().is_none_or(|last| last.sweep != *sweep) {
+                    self.sweeps.push(SweepState { sweep: *sweep, started: at, ended: None });
+                }
             }
             Fact::Probed { key, repository, revision, probe_set, result } => {
                 // What could not be looked at has no terminal record: the next sweep asks again, for a repository can be
@@ -180,6 +188,12 @@ impl State {
                 text: text.clone(),
                 simulated: *simulated,
             }),
+            Fact::AttemptBegan(attempt) => self.attempts.began(at, attempt),
+            Fact::AttemptEnded { attempt, cause } => self.attempts.ended(at, attempt, cause),
+            Fact::PeriodMissed { due } => {
+                let count = self.missed.map_or(0, |(_, count)| count);
+                self.missed = Some((*due, count + 1));
+            }
             Fact::SweepEnded { sweep, counts } => {
                 if let Some(state) = self.sweeps.iter_mut().rev().find(|s| s.sweep == *sweep) {
                     state.ended = Some((at, counts.clone()));

@@ -4,6 +4,8 @@
 //! wrote it. What could be lost by dying here is lost to this sweep only; the next one plans it again.
 //! Read `judging.rs` for the judgement, `deliver.rs` for pull requests.
 
+mod belt;
+
 use crate::app::App;
 use crate::declared::{Declared, DeclaredError};
 use crate::deliver;
@@ -19,7 +21,7 @@ use ligase_domain::{
     Digest, FailureReason, FieldHasher, Finding, FindingId, IntentId, IntentKey, Oid, OrganisationId, Outcome,
     RepositoryId, TaskKey, Timestamp,
 };
-use ligase_policy::plan::Plan;
+use ligase_policy::plan::{Plan, PlannedIntent};
 use ligase_proto::convert::{digest_bytes, location_message, repository_message, service_message};
 use ligase_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +30,12 @@ use std::time::Duration;
 use tokio::sync::MutexGuard;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 
-/// How often dead letters are looked for while tasks are outstanding.
-const DEAD_LETTER_POLL: Duration = Duration::from_secs(1);
+/// How often dead letters and lost tasks are looked for while tasks are outstanding.
+const TEND: Duration = Duration::from_secs(1);
+/// Plans that are made while repositories are still looked at, in a large sweep.
+const EARLY_PLANS: usize = 20;
+/// Repositories between two of them at least: a small organisation is planned once, with everything known.
+const EARLY_REPOSITORIES_MIN: usize = 25;
 
 /// What a running sweep judges by. It does not change while the sweep runs.
 pub struct Running {
@@ -41,6 +47,17 @@ pub struct Running {
     pub sweep: Digest,
     /// The instant of judgement.
     pub now: Timestamp,
+}
+
+/// What is to be swept, and why.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// Look and judge; change nothing.
+    pub plan_only: bool,
+    /// Only these repositories, by name or id, because somebody waits for them; all when empty.
+    pub only: Vec<String>,
+    /// The sweep that this one is: of a period of the schedule, or one that another leader began. A new one when absent.
+    pub sweep: Option<Digest>,
 }
 
 /// Why a sweep could not run.
@@ -79,11 +96,11 @@ impl Teller {
 /// Runs one sweep. Only one runs at a time.
 pub async fn sweep(
     app: Arc<App>,
-    plan_only: bool,
+    asked: Asked,
     progress: Sender<v1::SweepProgress>,
 ) -> Result<v1::SweepSummary, SweepError> {
     let ends = app.ends.try_lock().map_err(|_| SweepError::Running)?;
-    let mut pass = match Pass::begin(&app, plan_only, Teller(progress)).await? {
+    let mut pass = match Pass::begin(&app, asked, Teller(progress)).await? {
         Ok(pass) => pass,
         Err(problems) => {
             return Ok(v1::SweepSummary { problems: problems.iter().map(problem).collect(), ..Default::default() });
@@ -114,12 +131,17 @@ struct Pass {
     running: Arc<Running>,
     teller: Teller,
     plan_only: bool,
+    /// `sweep`, or `hot` where somebody waits.
+    lane: &'static str,
     listed: Vec<ListedRepository>,
     /// What each repository was judged to be, in this sweep.
     judged: Arc<BTreeMap<RepositoryId, Vec<Judged>>>,
     /// Intents that this sweep has asked patches for.
     tried: BTreeSet<IntentId>,
-    publications: u64,
+    /// Of these, the ones that were asked for before every repository was looked at, and are not delivered yet.
+    early: Vec<PlannedIntent>,
+    /// How many repositories were judged when the last plan was made.
+    planned_at: usize,
     began_ms: i64,
     summary: v1::SweepSummary,
     looking: (usize, usize),
@@ -128,11 +150,14 @@ struct Pass {
 impl Pass {
     async fn begin(
         app: &Arc<App>,
-        plan_only: bool,
+        asked: Asked,
         teller: Teller,
     ) -> Result<Result<Self, Vec<DocumentError>>, SweepError> {
         teller.tell("listing", 0, 0, String::new()).await;
         let at = Arc::clone(app);
+        let Asked { plan_only, only, sweep: same } = asked;
+        let lane = if only.is_empty() { "sweep" } else { "hot" };
+        at.letters_so_far().await;
         let listed = blocking(move || {
             let declared = match Declared::read(&at.config.organisation_file, &at.catalog) {
                 Ok(declared) => declared,
@@ -142,14 +167,19 @@ impl Pass {
                 }
             };
             let forges = Forges::of(&declared, &at.config.remote);
-            let (listed, problems) = forges.listing();
+            let (mut listed, problems) = forges.listing();
+            let named = |l: &ListedRepository| only.contains(&l.name) || only.contains(&l.repository.to_string());
+            listed.retain(|l| only.is_empty() || named(l));
             forges.clear_stale_locks(at.ledger.now());
             let now = at.ledger.now();
-            let sweep = FieldHasher::new("ligase.sweep.v1")
-                .field(&declared.organisation.name)
-                .field(declared.digest().as_bytes())
-                .field(now.0.to_le_bytes())
-                .finish();
+            let fresh = || {
+                FieldHasher::new("ligase.sweep.v1")
+                    .field(&declared.organisation.name)
+                    .field(declared.digest().as_bytes())
+                    .field(now.0.to_le_bytes())
+                    .finish()
+            };
+            let sweep = same.unwrap_or_else(fresh);
             // The manifest is durable before the first publication.
             at.ledger.record(vec![Fact::SweepStarted {
                 sweep,
@@ -181,10 +211,12 @@ impl Pass {
             running,
             teller,
             plan_only,
+            lane,
             listed,
             judged,
             tried,
-            publications: 0,
+            early: Vec::new(),
+            planned_at: 0,
             began_ms,
             summary,
             looking: (0, 0),
@@ -201,12 +233,14 @@ impl Pass {
             self.settle_repository(&repository).await?;
         }
         self.settle(&mut ends).await?;
+        let early = std::mem::take(&mut self.early);
+        self.deliver(early).await?;
         let mut plan = self.plan().await?;
         // Each round frees what was abstained from and what the gate refused; the budgets bound the rounds.
         while !self.plan_only && !plan.intents.is_empty() {
             self.change(&plan).await?;
             self.settle(&mut ends).await?;
-            self.deliver(&plan).await?;
+            self.deliver(plan.intents).await?;
             plan = self.plan().await?;
         }
         self.place(&plan).await?;
@@ -215,7 +249,7 @@ impl Pass {
 
     /// Waits until nothing is outstanding.
     async fn settle(&mut self, ends: &mut UnboundedReceiver<Ended>) -> Result<(), SweepError> {
-        let mut poll = tokio::time::interval(DEAD_LETTER_POLL);
+        let mut poll = tokio::time::interval(TEND);
         loop {
             while let Ok(ended) = ends.try_recv() {
                 self.ended(ended).await?;
@@ -233,15 +267,29 @@ impl Pass {
                     Some(ended) => self.ended(ended).await?,
                     None => return Ok(()),
                 },
-                _ = poll.tick() => self.bury().await?,
+                _ = poll.tick() => self.tend().await?,
             }
         }
+    }
+
+    /// Asks for patches before every repository was looked at, so that a large fleet is not mended only after its slowest
+    /// repository. The budgets are the same: what is asked for early counts as in progress.
+    async fn change_early(&mut self) -> Result<(), SweepError> {
+        let (judged, all) = (self.judged.len(), self.listed.len());
+        if self.plan_only || judged - self.planned_at < (all / EARLY_PLANS).max(EARLY_REPOSITORIES_MIN) {
+            return Ok(());
+        }
+        self.planned_at = judged;
+        let plan = self.plan().await?;
+        self.change(&plan).await?;
+        self.early.extend(plan.intents);
+        Ok(())
     }
 
     /// Publishes a probe task for each revision without a terminal record; returns the repositories that need none.
     async fn publish_probes(&mut self) -> Result<Vec<RepositoryId>, SweepError> {
         let organisation = OrganisationId(self.running.declared.organisation.name.clone());
-        let (mut known, probe_set) = (Vec::new(), self.app.config.probe_set);
+        let (mut known, mut tasks, probe_set) = (Vec::new(), Vec::new(), self.app.config.probe_set);
         for listed in self.listed.clone() {
             let revision = match &listed.revision {
                 Ok(revision) => *revision,
@@ -272,10 +320,12 @@ impl Pass {
             // A revision that was probed before and is the head again (a force-push back) is looked at again: its record
             // stands in the journal, and only the last one per repository in the state.
             let key = if terminal { TaskKey { digest: again(&key.digest, &self.running.sweep), ..key } } else { key };
-            self.app.desk.plan(key.digest, Planned::Probe { repository: listed.repository, revision });
-            self.publish(key, "sweep", work).await;
+            let task = self.task(&key, self.lane, work);
+            self.app.desk.plan(key.digest, Planned::Probe { repository: listed.repository, revision }, task.clone());
+            tasks.push(task);
             self.looking.1 += 1;
         }
+        self.publish(tasks).await;
         self.teller.tell("looking", 0, self.looking.1, String::new()).await;
         Ok(known)
     }
@@ -292,24 +342,6 @@ impl Pass {
         self.summary.unreachable.push(v1::RepositoryProblem { repository, reason: reason.name().to_owned(), detail });
     }
 
-    async fn publish(&mut self, key: TaskKey, lane: &str, work: v1::task::Work) {
-        self.publications += 1;
-        let task = v1::Task {
-            kind: key.kind.name().to_owned(),
-            key: digest_bytes(&key.digest),
-            sweep: digest_bytes(&self.running.sweep),
-            lane: lane.to_owned(),
-            publication: self.publications,
-            organisation: self.running.declared.organisation.name.clone(),
-            zone: String::new(),
-            work: Some(work),
-        };
-        if let Err(error) = self.app.queue.publish(task).await {
-            tracing::error!(%error, task = %key, "cannot publish; the next sweep plans it again");
-            self.app.desk.end(key.digest, (0, 0), false, String::new());
-        }
-    }
-
     async fn ended(&mut self, ended: Ended) -> Result<(), SweepError> {
         match ended.planned {
             Planned::Probe { repository, .. } => {
@@ -318,7 +350,8 @@ impl Pass {
                 self.summary.clones += u64::from(ended.cloned);
                 self.looking.0 += 1;
                 self.teller.tell("looking", self.looking.0, self.looking.1, repository.stable.clone()).await;
-                self.settle_repository(&repository).await
+                self.settle_repository(&repository).await?;
+                self.change_early().await
             }
             Planned::Remedy { intent, base, .. } => self.remedied(&intent, base, &ended.by).await,
             Planned::Verification { .. } => Ok(()),
@@ -360,13 +393,19 @@ impl Pass {
     async fn plan(&self) -> Result<Plan, SweepError> {
         let (app, running, judged, tried) =
             (Arc::clone(&self.app), Arc::clone(&self.running), Arc::clone(&self.judged), self.tried.clone());
-        blocking(move || Ok(app.ledger.read(|s| planning::plan(s, &running, &judged, &app.config.remedy_set, &tried))))
-            .await
+        let mut in_progress = app.desk.intents();
+        in_progress.extend(self.early.iter().map(|intent| intent.key.id()));
+        blocking(move || {
+            let remedies = &app.config.remedy_set;
+            Ok(app.ledger.read(|s| planning::plan(s, &running, &judged, remedies, &tried, &in_progress)))
+        })
+        .await
     }
 
     /// Publishes a remedy task for each planned intent.
     async fn change(&mut self, plan: &Plan) -> Result<(), SweepError> {
         self.teller.tell("changing", 0, plan.intents.len(), String::new()).await;
+        let mut tasks = Vec::with_capacity(plan.intents.len());
         for intent in &plan.intents {
             let id = intent.key.id();
             self.tried.insert(id);
@@ -396,9 +435,11 @@ impl Pass {
                 continue;
             }
             let planned = Planned::Remedy { intent: intent.key.clone(), base, findings: intent.findings.clone() };
-            self.app.desk.plan(key.digest, planned);
-            self.publish(key, "cascade", work).await;
+            let task = self.task(&key, "cascade", work);
+            self.app.desk.plan(key.digest, planned, task.clone());
+            tasks.push(task);
         }
+        self.publish(tasks).await;
         Ok(())
     }
 
@@ -425,33 +466,19 @@ impl Pass {
             made_by: maker.to_owned(),
         });
         self.teller.tell("changing", 0, self.tried.len(), intent.clause.to_string()).await;
-        self.app.desk.plan(key.digest, Planned::Verification { intent: intent.clone(), base, patch });
-        self.publish(key, "cascade", work).await;
-        Ok(())
-    }
-
-    /// Ends what the queue has set aside: after its last attempt a task has a terminal record too.
-    async fn bury(&mut self) -> Result<(), SweepError> {
-        let Ok(letters) = self.app.queue.dead_letters(0).await else { return Ok(()) };
-        for letter in letters {
-            let Some(planned) = self.app.desk.planned(&letter.key.digest) else { continue };
-            let detail = format!("{} attempts: {}", letter.attempts, letter.reason);
-            if let Planned::Probe { repository, revision } = planned {
-                let (app, probe_set) = (Arc::clone(&self.app), self.app.config.probe_set);
-                let result = Err((FailureReason::Crashed, detail));
-                let fact = Fact::Probed { key: letter.key.digest, repository, revision, probe_set, result };
-                blocking(move || Ok(app.ledger.record(vec![fact])?)).await?;
-            }
-            self.app.desk.end(letter.key.digest, (0, 0), false, String::new());
-        }
+        let task = self.task(&key, "cascade", work);
+        self.app.desk.plan(key.digest, Planned::Verification { intent: intent.clone(), base, patch }, task.clone());
+        self.publish(vec![task]).await;
         Ok(())
     }
 
     /// Opens what was made, passed its gate and was looked at by somebody else.
-    async fn deliver(&mut self, plan: &Plan) -> Result<(), SweepError> {
-        self.teller.tell("delivering", 0, plan.intents.len(), String::new()).await;
+    async fn deliver(&mut self, intents: Vec<PlannedIntent>) -> Result<(), SweepError> {
+        if intents.is_empty() {
+            return Ok(());
+        }
+        self.teller.tell("delivering", 0, intents.len(), String::new()).await;
         let (app, running, judged) = (Arc::clone(&self.app), Arc::clone(&self.running), Arc::clone(&self.judged));
-        let intents = plan.intents.clone();
         self.summary.opened += blocking(move || deliver::open(&app, &running, &judged, &intents)).await?;
         Ok(())
     }

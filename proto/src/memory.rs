@@ -3,6 +3,7 @@
 //! It is the same HTTP/2 with the same limits; only the bytes stay in the process. Each connection carries the
 //! [`Principal`] that the embedding process gave it, as a TLS connection carries the one of its certificate.
 
+use crate::principal::Principal;
 use hyper_util::rt::TokioIo;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,15 +17,6 @@ use tonic::transport::{Channel, Endpoint};
 const PIPE_BYTES: usize = 64 * 1024;
 /// Connections that may wait to be accepted.
 const BACKLOG: usize = 16;
-
-/// Who is at the other end, as the transport knows; never taken from a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    /// `worker`, `agent-runner` or `person`.
-    pub role: String,
-    /// The name within the role.
-    pub name: String,
-}
 
 /// One end of an in-memory connection.
 #[derive(Debug)]

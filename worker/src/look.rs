@@ -6,7 +6,7 @@ use ligase_domain::{Digest, Entry, EntryKind, FailureReason, Origin, RepoPath, S
 use ligase_probe::{Look, ProbeSet, Progress, link, look};
 use ligase_proto::convert::digest_bytes;
 use ligase_proto::v1;
-use ligase_queue::Heartbeat;
+use ligase_queue::{Delivery, Heartbeat};
 use ligase_record::{encode_look, encode_observations};
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -121,8 +121,14 @@ pub(crate) fn unreachable(status: tonic::Status) -> Failed {
 }
 
 /// The attempt's part of a report.
-pub(crate) fn attempt(task: &v1::Task) -> v1::Attempt {
-    v1::Attempt { key: task.key.clone(), sweep: task.sweep.clone(), publication: task.publication }
+pub(crate) fn attempt(delivery: &Delivery) -> v1::Attempt {
+    let task = &delivery.task;
+    v1::Attempt {
+        key: task.key.clone(),
+        sweep: task.sweep.clone(),
+        publication: task.publication,
+        number: delivery.attempt,
+    }
 }
 
 /// A failure's message.

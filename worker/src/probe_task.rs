@@ -7,6 +7,8 @@ use crate::Worker;
 use crate::cache::LocalCache;
 use crate::look::{Failed, attempt, declarations, failure, field, look_and_send, unreachable};
 use ligase_domain::{FailureReason, Retry, SourceTree};
+use ligase_proto::attempt::{Attempt, Begun};
+use ligase_proto::patience::{PATIENCE, patiently};
 use ligase_proto::{convert, v1};
 use ligase_queue::{Delivery, Heartbeat, MAX_DELIVER, Settle, backoff};
 use ligase_vcs::{Pinned, pin};
@@ -17,23 +19,24 @@ pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Deli
     let Some(v1::task::Work::Probe(task)) = delivery.task.work.clone() else {
         return Settle::Term(FailureReason::Malformed.name().to_owned());
     };
-    match recorded(worker, &delivery).await {
-        Ok(true) => return Settle::Ack,
-        Ok(false) => {}
-        Err(status) => return given_back(&delivery, &unreachable(status)),
+    let asking = said(worker, &delivery);
+    if let Err(settle) = begin(&asking, &delivery, &heartbeat).await {
+        return settle;
     }
-    let report = match look_at(worker, cache, &delivery, &task, heartbeat).await {
+    let report = match look_at(worker, cache, &delivery, &task, heartbeat.clone()).await {
         Ok(report) => report,
-        Err(failed) if may_be_mended(&delivery, &failed) => return given_back(&delivery, &failed),
-        Err(failed) => v1::ProbeReport {
-            attempt: Some(attempt(&delivery.task)),
-            failure: Some(failure(&failed)),
-            ..Default::default()
-        },
+        Err(failed) if may_be_mended(&delivery, &failed) => return given_back(&asking, &delivery, &failed).await,
+        Err(failed) => {
+            v1::ProbeReport { attempt: Some(attempt(&delivery)), failure: Some(failure(&failed)), ..Default::default() }
+        }
     };
-    match worker.fleet().report_probe(report).await {
+    let tell = || {
+        let (mut fleet, report) = (worker.fleet(), report.clone());
+        async move { fleet.report_probe(report).await }
+    };
+    match patiently(PATIENCE, || heartbeat.beat(), tell).await {
         Ok(_) => Settle::Ack,
-        Err(status) => given_back(&delivery, &unreachable(status)),
+        Err(status) => given_back(&asking, &delivery, &unreachable(status)).await,
     }
 }
 
@@ -59,7 +62,7 @@ async fn look_at(
         .await
         .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?;
     Ok(v1::ProbeReport {
-        attempt: Some(attempt(&delivery.task)),
+        attempt: Some(attempt(delivery)),
         failure: None,
         root: field(&sent.root),
         observations: field(&sent.observations),
@@ -93,14 +96,21 @@ pub(crate) async fn fetch(
     .map_err(|error| (error.reason, error.detail))
 }
 
-/// Whether the task has a terminal record already.
-pub(crate) async fn recorded(worker: &Worker, delivery: &Delivery) -> Result<bool, tonic::Status> {
-    let asked = v1::RecordedRequest {
-        kind: delivery.task.kind.clone(),
-        key: delivery.task.key.clone(),
-        attempt: delivery.attempt,
-    };
-    Ok(worker.fleet().recorded(asked).await?.into_inner().recorded)
+/// The attempt as the coordinator hears of it.
+pub(crate) fn said(worker: &Worker, delivery: &Delivery) -> Attempt {
+    Attempt::new(worker.fleet(), &delivery.task, delivery.attempt)
+}
+
+/// Begins an attempt, or says how it is settled because there is nothing to do.
+pub(crate) async fn begin(asking: &Attempt, delivery: &Delivery, heartbeat: &Heartbeat) -> Result<(), Settle> {
+    match asking.begin(|| heartbeat.beat()).await {
+        Ok(Begun::Wanted) => Ok(()),
+        Ok(Begun::Recorded) => Err(Settle::Ack),
+        // What has no record is published again by whoever plans it.
+        Ok(Begun::Unplanned) if delivery.attempt >= MAX_DELIVER => Err(Settle::Ack),
+        Ok(Begun::Unplanned) => Err(Settle::Nak(backoff(delivery.attempt))),
+        Err(status) => Err(given_back(asking, delivery, &unreachable(status)).await),
+    }
 }
 
 /// Whether another attempt may succeed where this one failed.
@@ -109,7 +119,8 @@ pub(crate) fn may_be_mended(delivery: &Delivery, (reason, _): &Failed) -> bool {
 }
 
 /// Gives an attempt back, to be tried again after a while.
-pub(crate) fn given_back(delivery: &Delivery, (reason, detail): &Failed) -> Settle {
+pub(crate) async fn given_back(asking: &Attempt, delivery: &Delivery, (reason, detail): &Failed) -> Settle {
     tracing::warn!(task = %delivery.key, attempt = delivery.attempt, %reason, detail, "given back");
+    asking.give_back(reason.name(), detail).await;
     Settle::Nak(backoff(delivery.attempt))
 }

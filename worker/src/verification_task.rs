@@ -3,9 +3,10 @@
 use crate::Worker;
 use crate::cache::LocalCache;
 use crate::look::{Failed, attempt, failure, field, look_and_send, unreachable};
-use crate::probe_task::{fetch, given_back, may_be_mended, recorded};
+use crate::probe_task::{begin, fetch, given_back, may_be_mended, said};
 use ligase_domain::{Digest, FailureReason, OverlayTree};
 use ligase_proto::client::Objects;
+use ligase_proto::patience::{PATIENCE, patiently};
 use ligase_proto::{convert, v1};
 use ligase_queue::{Delivery, Heartbeat, Settle};
 use ligase_record::{decode_patch, decode_patch_record};
@@ -17,27 +18,30 @@ pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Deli
     let Some(v1::task::Work::Verification(task)) = delivery.task.work.clone() else {
         return Settle::Term(FailureReason::Malformed.name().to_owned());
     };
-    match recorded(worker, &delivery).await {
-        Ok(true) => return Settle::Ack,
-        Ok(false) => {}
-        Err(status) => return given_back(&delivery, &unreachable(status)),
+    let asking = said(worker, &delivery);
+    if let Err(settle) = begin(&asking, &delivery, &heartbeat).await {
+        return settle;
     }
     let empty = v1::VerificationReport {
-        attempt: Some(attempt(&delivery.task)),
+        attempt: Some(attempt(&delivery)),
         intent: task.intent.clone(),
         patch: task.patch.clone(),
         ..Default::default()
     };
-    let report = match look_at(worker, cache, &task, heartbeat).await {
+    let report = match look_at(worker, cache, &task, heartbeat.clone()).await {
         Ok((root, observations)) => {
             v1::VerificationReport { root: field(&root), observations: field(&observations), ..empty }
         }
-        Err(failed) if may_be_mended(&delivery, &failed) => return given_back(&delivery, &failed),
+        Err(failed) if may_be_mended(&delivery, &failed) => return given_back(&asking, &delivery, &failed).await,
         Err(failed) => v1::VerificationReport { failure: Some(failure(&failed)), ..empty },
     };
-    match worker.fleet().report_verification(report).await {
+    let tell = || {
+        let (mut fleet, report) = (worker.fleet(), report.clone());
+        async move { fleet.report_verification(report).await }
+    };
+    match patiently(PATIENCE, || heartbeat.beat(), tell).await {
         Ok(_) => Settle::Ack,
-        Err(status) => given_back(&delivery, &unreachable(status)),
+        Err(status) => given_back(&asking, &delivery, &unreachable(status)).await,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `ligase assess`: what adopting a framework would ask for. A working tree is judged here, an organisation by the public API.
 //! It touches nothing.
 
+use crate::args::fleet::Remote;
 use crate::args::{Assess, Look, Standing};
 use crate::assess::tree::{Tree, effect_of};
 use crate::assess::{Assessment, text};
@@ -107,7 +108,7 @@ fn tree(args: &Assess, as_json: bool) -> Result<(Vec<Assessment>, Beside, Exit),
 }
 
 fn organisation(args: &Assess, state: PathBuf) -> Result<(Vec<Assessment>, Beside, Exit), Failure> {
-    let standing = Standing { org: args.org.clone(), state };
+    let standing = Standing { org: args.org.clone(), state, remote: Remote::default() };
     let embedded = Embedded::open(&standing, 1)?;
     let request = AssessRequest { adopt: args.adopt.clone() };
     let mut answer = embedded.call(async |mut api| api.assess(request).await)?;

@@ -6,6 +6,7 @@ mod expected;
 mod files;
 mod summary;
 
+use crate::args::fleet::Remote;
 use crate::args::{Demo, Standing};
 use crate::commands::{changesets, sweep};
 use crate::embedded::Embedded;
@@ -15,7 +16,7 @@ use crate::rows;
 use anstream::println;
 use ligase_proto::v1::{
     ActRequest, ChangesetRow, ChangesetsAnswer, ChangesetsRequest, FindingRow, FindingsRequest, RefusedRow,
-    SweepSummary,
+    SweepRequest, SweepSummary,
 };
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -39,7 +40,11 @@ pub fn run(args: &Demo, as_json: bool) -> Result<Exit, Failure> {
     tell.step("An example organisation", "Plain files become bare git repositories, each with a dna.yaml.");
     let services = files::make(&folder)?;
     tell.line(format!("  {}\n  {} services: {}", folder.display(), services.len(), services.join(", ")));
-    let standing = Standing { org: Some(folder.join(files::ORGANISATION)), state: folder.join("state") };
+    let standing = Standing {
+        org: Some(folder.join(files::ORGANISATION)),
+        state: folder.join("state"),
+        remote: Remote::default(),
+    };
     let slots = std::thread::available_parallelism().map_or(2, usize::from);
     let embedded = Embedded::sweeping(&standing, slots)?;
     let mut shown = Run { embedded: &embedded, tell: &tell, sweeps: Vec::new(), adoptions: Vec::new() };
@@ -129,7 +134,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn sweep(&mut self, plan_only: bool) -> Result<SweepSummary, Failure> {
-        let summary = sweep::drive(self.embedded, plan_only, self.tell.0)?;
+        let summary = sweep::drive(self.embedded, SweepRequest { plan_only, only: Vec::new() }, self.tell.0)?;
         if !summary.problems.is_empty() {
             let first = &summary.problems[0];
             let what = format!("{}:{}:{}: {}", first.file, first.line, first.column, first.problem);

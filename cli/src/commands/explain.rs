@@ -6,11 +6,14 @@ use crate::failure::{Exit, Failure};
 use crate::output::{self, style, styled};
 use crate::rows;
 use anstream::println;
-use ligase_proto::v1::{ExplainAnswer, ExplainRequest};
+use ligase_proto::v1::{ExplainAnswer, ExplainRequest, ExplainTaskAnswer, ExplainTaskRequest};
 use serde_json::json;
 
 /// Runs it.
 pub fn run(args: &Explain, as_json: bool) -> Result<Exit, Failure> {
+    if let (true, Some(key)) = (args.id == "task", &args.key) {
+        return task(args, key, as_json);
+    }
     let request = ExplainRequest { id: args.id.clone() };
     let answer = Embedded::open(&args.standing, 1)?.call(async |mut api| api.explain(request).await)?;
     if as_json {
@@ -44,4 +47,37 @@ fn print(answer: &ExplainAnswer) {
             println!("  {} {verified}", styled(style::DIM, &step.digest));
         }
     }
+}
+
+fn task(args: &Explain, key: &str, as_json: bool) -> Result<Exit, Failure> {
+    let request = ExplainTaskRequest { key: key.to_owned() };
+    let answer = Embedded::open(&args.standing, 1)?.call(async |mut api| api.explain_task(request).await)?;
+    if as_json {
+        output::json(&task_json(&answer))
+    } else {
+        print_task(&answer)
+    }
+    Ok(Exit::Holds)
+}
+
+/// A task and its attempts as JSON.
+pub fn task_json(a: &ExplainTaskAnswer) -> serde_json::Value {
+    let attempts: Vec<_> = a
+        .attempts
+        .iter()
+        .map(|t| json!({"attempt": t.attempt, "by": t.by, "began": t.began, "ended": t.ended, "cause": t.cause}))
+        .collect();
+    json!({"key": a.key, "kind": a.kind, "subject": a.subject, "state": a.state, "attempts": attempts})
+}
+
+/// Prints a task and its attempts.
+pub fn print_task(a: &ExplainTaskAnswer) {
+    println!("{} {}  {}", styled(style::BOLD, &a.kind), a.key, a.state);
+    if !a.subject.is_empty() {
+        println!("  {}", a.subject);
+    }
+    let row = |t: &ligase_proto::v1::AttemptRow| {
+        vec![t.attempt.to_string(), t.by.clone(), t.began.clone(), t.ended.clone(), t.cause.clone()]
+    };
+    output::table(&["attempt", "by", "began", "ended", "how"], a.attempts.iter().map(row).collect());
 }

@@ -13,7 +13,8 @@ use ligase_proto::v1::{SweepRequest, SweepSummary};
 pub fn run(args: &Sweep, as_json: bool) -> Result<Exit, Failure> {
     let slots = args.slots.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from));
     let embedded = Embedded::sweeping(&args.standing, slots)?;
-    let summary = drive(&embedded, args.plan, !as_json)?;
+    let request = SweepRequest { plan_only: args.plan, only: args.only.clone() };
+    let summary = drive(&embedded, request, !as_json)?;
     if as_json {
         output::json(&rows::sweep(&summary))
     } else {
@@ -36,10 +37,10 @@ pub fn exit(summary: &SweepSummary) -> Exit {
 }
 
 /// Sweeps once, with a progress bar where there is a terminal.
-pub fn drive(embedded: &Embedded, plan_only: bool, bar: bool) -> Result<SweepSummary, Failure> {
+pub fn drive(embedded: &Embedded, request: SweepRequest, bar: bool) -> Result<SweepSummary, Failure> {
     let bar = progress(bar);
     let summary = embedded.stream(async |mut api| {
-        let mut stream = api.sweep(SweepRequest { plan_only }).await?.into_inner();
+        let mut stream = api.sweep(request).await?.into_inner();
         let mut summary = None;
         while let Some(message) = stream.message().await? {
             bar.set_length(message.total);

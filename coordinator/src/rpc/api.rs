@@ -1,6 +1,6 @@
 //! The public API: what the command line uses, and the pages will. There is no privileged path behind it.
 
-use super::{blocking, principal};
+use super::{blocking, operate, person};
 use crate::app::App;
 use crate::declared::{Declared, DeclaredError};
 use crate::fact::{ChangesetFact, Fact};
@@ -28,8 +28,9 @@ impl Api for ApiService {
     type SweepStream = ProgressStream;
 
     async fn sweep(&self, request: Request<v1::SweepRequest>) -> Result<Response<Self::SweepStream>, Status> {
-        principal(&request)?;
-        let plan_only = request.into_inner().plan_only;
+        person(&request)?;
+        let v1::SweepRequest { plan_only, only } = request.into_inner();
+        let asked = sweep::Asked { plan_only, only, sweep: None };
         let (sender, receiver) = tokio::sync::mpsc::channel(PROGRESS_WAITING);
         let (answers, stream) = tokio::sync::mpsc::channel(PROGRESS_WAITING);
         let app = Arc::clone(&self.0);
@@ -42,7 +43,7 @@ impl Api for ApiService {
             }
         });
         tokio::spawn(async move {
-            let ended = sweep::sweep(app, plan_only, sender).await;
+            let ended = sweep::sweep(app, asked, sender).await;
             let _ = relay.await;
             let last = ended.map_err(|e| sweep_error(&e)).map(|summary| v1::SweepProgress {
                 stage: "done".to_owned(),
@@ -55,18 +56,17 @@ impl Api for ApiService {
     }
 
     async fn status(&self, request: Request<v1::StatusRequest>) -> Result<Response<v1::StatusAnswer>, Status> {
-        principal(&request)?;
+        person(&request)?;
         let app = Arc::clone(&self.0);
         let answer = blocking(move || {
-            let name = Declared::read(&app.config.organisation_file, &app.catalog).map(|d| d.organisation.name);
-            let name = name.unwrap_or_default();
+            let name = app.organisation();
             Ok(app.ledger.read(|s| view::status(s, &name, &app.catalog)))
         });
         Ok(Response::new(answer.await?))
     }
 
     async fn findings(&self, request: Request<v1::FindingsRequest>) -> Result<Response<v1::FindingsAnswer>, Status> {
-        principal(&request)?;
+        person(&request)?;
         let asked = request.into_inner();
         let findings = self.0.ledger.read(|s| {
             let all =
@@ -78,7 +78,7 @@ impl Api for ApiService {
     }
 
     async fn explain(&self, request: Request<v1::ExplainRequest>) -> Result<Response<v1::ExplainAnswer>, Status> {
-        principal(&request)?;
+        person(&request)?;
         let (app, asked) = (Arc::clone(&self.0), request.into_inner().id);
         let answer = blocking(move || {
             let id = finding_by_prefix(&app, &asked)?;
@@ -91,7 +91,7 @@ impl Api for ApiService {
         &self,
         request: Request<v1::ChangesetsRequest>,
     ) -> Result<Response<v1::ChangesetsAnswer>, Status> {
-        principal(&request)?;
+        person(&request)?;
         let (app, asked) = (Arc::clone(&self.0), request.into_inner().id);
         let answer = blocking(move || {
             let wanted = if asked.is_empty() { all_changesets(&app) } else { vec![changeset_by_prefix(&app, &asked)?] };
@@ -107,21 +107,61 @@ impl Api for ApiService {
     }
 
     async fn act(&self, request: Request<v1::ActRequest>) -> Result<Response<v1::ActAnswer>, Status> {
-        principal(&request)?;
+        person(&request)?;
         let (app, asked) = (Arc::clone(&self.0), request.into_inner());
         Ok(Response::new(blocking(move || act(&app, &asked)).await?))
     }
 
     async fn overview(&self, request: Request<v1::OverviewRequest>) -> Result<Response<v1::OverviewAnswer>, Status> {
-        principal(&request)?;
+        person(&request)?;
         let app = Arc::clone(&self.0);
         Ok(Response::new(blocking(move || overview::overview(&app).map_err(overview_error)).await?))
     }
 
     async fn assess(&self, request: Request<v1::AssessRequest>) -> Result<Response<v1::AssessAnswer>, Status> {
-        principal(&request)?;
+        person(&request)?;
         let (app, adopt) = (Arc::clone(&self.0), request.into_inner().adopt);
         Ok(Response::new(blocking(move || overview::assess(&app, &adopt).map_err(overview_error)).await?))
+    }
+
+    async fn fleet(&self, request: Request<v1::FleetRequest>) -> Result<Response<v1::FleetAnswer>, Status> {
+        person(&request)?;
+        Ok(Response::new(operate::fleet(&self.0).await?))
+    }
+
+    async fn drain(&self, request: Request<v1::DrainRequest>) -> Result<Response<v1::DrainAnswer>, Status> {
+        let who = person(&request)?;
+        let asked = request.into_inner();
+        let members = self.0.members.drain(&asked.name, asked.resume);
+        tracing::info!(%who, name = asked.name, resume = asked.resume, "drain");
+        if members.is_empty() {
+            return Err(Status::not_found(format!(
+                "E-API-NOT-FOUND: no member is named {:?} || list them with `ligase fleet status`",
+                asked.name
+            )));
+        }
+        Ok(Response::new(v1::DrainAnswer { members }))
+    }
+
+    async fn explain_task(
+        &self,
+        request: Request<v1::ExplainTaskRequest>,
+    ) -> Result<Response<v1::ExplainTaskAnswer>, Status> {
+        person(&request)?;
+        Ok(Response::new(operate::explain_task(&self.0, &request.into_inner().key)?))
+    }
+
+    async fn dead_letters(
+        &self,
+        request: Request<v1::DeadLettersRequest>,
+    ) -> Result<Response<v1::DeadLettersAnswer>, Status> {
+        person(&request)?;
+        Ok(Response::new(operate::dead_letters(&self.0, request.into_inner().sequence).await?))
+    }
+
+    async fn replay(&self, request: Request<v1::ReplayRequest>) -> Result<Response<v1::ReplayAnswer>, Status> {
+        person(&request)?;
+        Ok(Response::new(operate::replay(&self.0, request.into_inner().sequence).await?))
     }
 }
 
@@ -176,7 +216,8 @@ fn finding_by_prefix(app: &App, prefix: &str) -> Result<FindingId, Status> {
     one("finding", prefix, "ligase findings --outcome all", found)
 }
 
-fn one<T>(what: &str, prefix: &str, list: &str, mut found: Vec<T>) -> Result<T, Status> {
+/// The only one, or why there is none.
+pub fn one<T>(what: &str, prefix: &str, list: &str, mut found: Vec<T>) -> Result<T, Status> {
     match (found.pop(), found.len()) {
         (Some(only), 0) => Ok(only),
         (None, _) => Err(Status::not_found(format!(

@@ -3,13 +3,14 @@
 //! A result is accepted once by its task's key; a second delivery changes nothing. It may only name objects that the store
 //! has, and only of tasks that were planned.
 
-use super::{blocking, malformed, role};
+use super::{blocking, malformed, refused, role};
 use crate::app::{App, Ingested};
 use crate::desk::Planned;
-use crate::fact::{Abstained, Declaration, Fact, ProbedResult, Refused, Remedied};
+use crate::fact::{Abstained, Attempt, Declaration, Fact, ProbedResult, Refused, Remedied};
 use ligase_domain::{Digest, RepoPath, TaskKind};
 use ligase_proto::client::{Assembly, chunks};
 use ligase_proto::convert::{self, digest_bytes};
+use ligase_proto::principal::Principal;
 use ligase_proto::v1::{self, fleet_server::Fleet};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,12 +29,42 @@ type ObjectStream = Pin<Box<dyn Stream<Item = Result<v1::ObjectChunk, Status>> +
 
 #[tonic::async_trait]
 impl Fleet for FleetService {
+    async fn hello(&self, request: Request<v1::HelloRequest>) -> Result<Response<v1::HelloAnswer>, Status> {
+        let who = role(&request, &["worker", "agent-runner"])?;
+        let drain = self.0.members.heard(&who, request.into_inner(), self.0.ledger.now().0);
+        let seat = &self.0.config.seat;
+        Ok(Response::new(v1::HelloAnswer { drain, fence: seat.fence, queue: seat.queue.clone() }))
+    }
+
     async fn recorded(&self, request: Request<v1::RecordedRequest>) -> Result<Response<v1::RecordedAnswer>, Status> {
-        role(&request, &["worker", "agent-runner"])?;
+        let who = role(&request, &["worker", "agent-runner"])?;
         let asked = request.into_inner();
         let key = convert::task_key(&asked.kind, &asked.key).map_err(malformed)?;
         let recorded = self.0.ledger.read(|s| s.terminal.contains(&key.digest));
-        Ok(Response::new(v1::RecordedAnswer { recorded }))
+        let planned = self.0.desk.planned(&key.digest).is_some();
+        if asked.attempt > 0 {
+            let attempt = Attempt { key: key.digest, kind: asked.kind, number: asked.attempt, by: who.to_string() };
+            let mut facts = vec![Fact::AttemptBegan(attempt.clone())];
+            if recorded {
+                facts.push(Fact::AttemptEnded { attempt, cause: "recorded-already".to_owned() });
+            }
+            let app = Arc::clone(&self.0);
+            blocking(move || app.ledger.record(facts).map_err(|e| Status::unavailable(e.to_string()))).await?;
+        }
+        Ok(Response::new(v1::RecordedAnswer { recorded, planned }))
+    }
+
+    async fn give_back(&self, request: Request<v1::GivenBack>) -> Result<Response<v1::ReportAnswer>, Status> {
+        let who = role(&request, &["worker", "agent-runner"])?;
+        let given = request.into_inner();
+        let key = convert::task_key(&given.kind, &given.key).map_err(malformed)?;
+        let failure = given.failure.as_ref().ok_or_else(|| Status::invalid_argument("E-WIRE-MALFORMED: no failure"))?;
+        let (reason, detail) = convert::failure(failure).map_err(malformed)?;
+        let attempt = Attempt { key: key.digest, kind: given.kind, number: given.attempt, by: who.to_string() };
+        let fact = Fact::AttemptEnded { attempt, cause: format!("given back: {reason}: {detail}") };
+        let app = Arc::clone(&self.0);
+        blocking(move || app.ledger.record(vec![fact]).map_err(|e| Status::unavailable(e.to_string()))).await?;
+        Ok(Response::new(v1::ReportAnswer { accepted: true, detail: "noted".to_owned() }))
     }
 
     async fn find_missing(&self, request: Request<v1::Digests>) -> Result<Response<v1::Digests>, Status> {
@@ -45,12 +76,13 @@ impl Fleet for FleetService {
     }
 
     async fn upload(&self, request: Request<Streaming<v1::ObjectChunk>>) -> Result<Response<v1::UploadAnswer>, Status> {
-        role(&request, &["worker", "agent-runner"])?;
+        let who = role(&request, &["worker", "agent-runner"])?;
         let mut stream = request.into_inner();
         let (mut assembly, mut answer) = (Assembly::default(), v1::UploadAnswer::default());
         let (mut group, mut group_bytes) = (Vec::new(), 0);
         while let Some(chunk) = stream.message().await? {
-            let Some((_, bytes)) = assembly.take(chunk)? else { continue };
+            let taken = assembly.take(chunk).inspect_err(|status| refused(status, &who.to_string()))?;
+            let Some((_, bytes)) = taken else { continue };
             answer.objects += 1;
             answer.bytes += bytes.len() as u64;
             group_bytes += bytes.len();
@@ -61,6 +93,7 @@ impl Fleet for FleetService {
             }
         }
         self.keep(group).await?;
+        ligase_runtime::count("ligase_upload_bytes_total", &[], answer.bytes);
         Ok(Response::new(answer))
     }
 
@@ -100,28 +133,29 @@ impl Fleet for FleetService {
     }
 
     async fn report_probe(&self, request: Request<v1::ProbeReport>) -> Result<Response<v1::ReportAnswer>, Status> {
-        role(&request, &["worker"])?;
+        let who = role(&request, &["worker"])?;
         let report = request.into_inner();
-        let key = attempt_key(report.attempt.as_ref(), TaskKind::Probe)?;
-        let app = Arc::clone(&self.0);
-        self.accept(key, move |planned| probed(&app, key, planned, report)).await
+        let attempt = attempt(report.attempt.as_ref(), TaskKind::Probe, &who)?;
+        let (app, key) = (Arc::clone(&self.0), attempt.key);
+        self.accept(attempt, move |planned| probed(&app, key, planned, report)).await
     }
 
     async fn report_remedy(&self, request: Request<v1::RemedyReport>) -> Result<Response<v1::ReportAnswer>, Status> {
-        let principal = role(&request, &["agent-runner"])?;
+        let who = role(&request, &["agent-runner"])?;
         let report = request.into_inner();
-        let key = attempt_key(report.attempt.as_ref(), TaskKind::Remedy)?;
-        self.accept(key, move |planned| remedied(key, planned, &report, principal.name)).await
+        let attempt = attempt(report.attempt.as_ref(), TaskKind::Remedy, &who)?;
+        let key = attempt.key;
+        self.accept(attempt, move |planned| remedied(key, planned, &report, who.name)).await
     }
 
     async fn report_verification(
         &self,
         request: Request<v1::VerificationReport>,
     ) -> Result<Response<v1::ReportAnswer>, Status> {
-        role(&request, &["worker"])?;
+        let who = role(&request, &["worker"])?;
         let report = request.into_inner();
-        let key = attempt_key(report.attempt.as_ref(), TaskKind::Verification)?;
-        self.accept(key, move |planned| looked_again(planned, &report)).await
+        let attempt = attempt(report.attempt.as_ref(), TaskKind::Verification, &who)?;
+        self.accept(attempt, move |planned| looked_again(planned, &report)).await
     }
 }
 
@@ -137,13 +171,16 @@ impl FleetService {
     /// Reads a report of a planned task, checks that the store has what it names, and hands it in.
     async fn accept(
         &self,
-        key: Digest,
+        attempt: Attempt,
         read: impl FnOnce(&Planned) -> Result<(Ingested, Vec<Digest>), Status> + Send + 'static,
     ) -> Result<Response<v1::ReportAnswer>, Status> {
-        let app = Arc::clone(&self.0);
-        let answer = blocking(move || {
+        let (app, kind, who) = (Arc::clone(&self.0), attempt.kind.clone(), attempt.by.clone());
+        let accepted = blocking(move || {
+            let key = attempt.key;
             if app.ledger.read(|s| s.terminal.contains(&key)) {
-                return Ok("recorded already");
+                let fact = Fact::AttemptEnded { attempt, cause: "recorded-already".to_owned() };
+                app.ledger.record(vec![fact]).map_err(|e| Status::unavailable(e.to_string()))?;
+                return Ok("recorded-already");
             }
             let planned = app
                 .desk
@@ -156,11 +193,14 @@ impl FleetService {
                     "E-RPC-NO-OBJECT: the result names {first}, which was not uploaded"
                 )));
             }
-            app.hand_in(key, ingested).map_err(|e| Status::unavailable(e.to_string()))?;
+            app.hand_in(key, ingested, attempt).map_err(|e| Status::unavailable(e.to_string()))?;
             Ok("recorded")
         })
-        .await?;
-        Ok(Response::new(v1::ReportAnswer { accepted: true, detail: answer.to_owned() }))
+        .await
+        .inspect_err(|status| refused(status, &who));
+        let outcome = accepted.as_ref().map_or("refused", |detail| *detail);
+        ligase_runtime::count("ligase_results_total", &[("kind", &kind), ("outcome", outcome)], 1);
+        Ok(Response::new(v1::ReportAnswer { accepted: true, detail: accepted?.to_owned() }))
     }
 }
 
@@ -171,9 +211,11 @@ fn digests(message: &v1::Digests) -> Result<Vec<Digest>, Status> {
     message.digests.iter().map(|d| convert::digest("digests", d)).collect::<Result<_, _>>().map_err(malformed)
 }
 
-fn attempt_key(attempt: Option<&v1::Attempt>, kind: TaskKind) -> Result<Digest, Status> {
-    let attempt = attempt.ok_or_else(|| Status::invalid_argument("E-WIRE-MALFORMED: field `attempt`: missing"))?;
-    Ok(convert::task_key(kind.name(), &attempt.key).map_err(malformed)?.digest)
+/// Which attempt a report is of; who made it, the connection says.
+fn attempt(of: Option<&v1::Attempt>, kind: TaskKind, who: &Principal) -> Result<Attempt, Status> {
+    let of = of.ok_or_else(|| Status::invalid_argument("E-WIRE-MALFORMED: field `attempt`: missing"))?;
+    let key = convert::task_key(kind.name(), &of.key).map_err(malformed)?.digest;
+    Ok(Attempt { key, kind: kind.name().to_owned(), number: of.number, by: who.to_string() })
 }
 
 fn store_error(error: ligase_evidence::StoreError) -> Status {

@@ -127,6 +127,17 @@ pub struct Store {
 }
 
 impl Store {
+    /// The last term of leadership that wrote to the store in a folder; 0 for none.
+    pub fn last_term(dir: &Path) -> Result<u64, StoreError> {
+        let mut last = 0;
+        for series in [Series::segments(dir), Series::journal(dir)] {
+            if series.dir.is_dir() {
+                last = last.max(series.list()?.last().map_or(0, |id| id.fence));
+            }
+        }
+        Ok(last)
+    }
+
     /// Opens the store in a folder, or makes it.
     pub fn open(dir: &Path, options: StoreOptions) -> Result<Self, StoreError> {
         Self::open_with(dir, options, options.index.maker())

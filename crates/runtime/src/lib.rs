@@ -5,10 +5,14 @@
 
 mod clock;
 mod log;
+mod metrics;
 mod shutdown;
 mod supervisor;
+mod telemetry;
 
 pub use clock::{SystemClock, rfc3339, unix_day};
 pub use log::{LogFormat, init_log};
+pub use metrics::{NAMES, count, gauge, took};
 pub use shutdown::Shutdown;
 pub use supervisor::{Supervisor, TaskEnd};
+pub use telemetry::{Telemetry, TelemetryOptions, follow, init_telemetry, traceparent};

@@ -182,6 +182,41 @@ pub struct Digests {
     pub digests: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HelloRequest {
+    /// of the program
+    #[prost(string, tag = "1")]
+    pub version: ::prost::alloc::string::String,
+    /// attempts that it runs at once
+    #[prost(uint32, tag = "2")]
+    pub slots: u32,
+    /// attempts that it runs now
+    #[prost(uint32, tag = "3")]
+    pub held: u32,
+    #[prost(string, tag = "4")]
+    pub zone: ::prost::alloc::string::String,
+    /// what it looks with; empty for an agent-runner
+    #[prost(bytes = "vec", tag = "5")]
+    pub probe_set: ::prost::alloc::vec::Vec<u8>,
+    /// its UTC milliseconds; compared, never trusted
+    #[prost(int64, tag = "6")]
+    pub clock: i64,
+    /// it was told to stop pulling
+    #[prost(bool, tag = "7")]
+    pub draining: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HelloAnswer {
+    /// stop pulling, finish what is held
+    #[prost(bool, tag = "1")]
+    pub drain: bool,
+    /// the coordinator's term of leadership
+    #[prost(uint64, tag = "2")]
+    pub fence: u64,
+    /// the queue's servers, with commas between
+    #[prost(string, tag = "3")]
+    pub queue: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RecordedRequest {
     #[prost(string, tag = "1")]
     pub kind: ::prost::alloc::string::String,
@@ -191,10 +226,24 @@ pub struct RecordedRequest {
     #[prost(uint32, tag = "3")]
     pub attempt: u32,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GivenBack {
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub key: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "3")]
+    pub attempt: u32,
+    #[prost(message, optional, tag = "4")]
+    pub failure: ::core::option::Option<Failure>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RecordedAnswer {
     #[prost(bool, tag = "1")]
     pub recorded: bool,
+    /// whether it is wanted now; a coordinator that has just taken over does not know yet
+    #[prost(bool, tag = "2")]
+    pub planned: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ObjectChunk {
@@ -236,6 +285,9 @@ pub struct Attempt {
     pub sweep: ::prost::alloc::vec::Vec<u8>,
     #[prost(uint64, tag = "3")]
     pub publication: u64,
+    /// which delivery this was, from 1
+    #[prost(uint32, tag = "4")]
+    pub number: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeclarationFile {
@@ -424,7 +476,26 @@ pub mod fleet_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Asked before anything is fetched: does the task have a terminal record already?
+        /// Said every few seconds by whoever works: who it is, what it holds. The answer may ask it to drain.
+        pub async fn hello(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HelloRequest>,
+        ) -> std::result::Result<tonic::Response<super::HelloAnswer>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/ligase.v1.Fleet/Hello");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Fleet", "Hello"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asked before anything is fetched: does the task have a terminal record already? It also writes down that the attempt began.
         pub async fn recorded(
             &mut self,
             request: impl tonic::IntoRequest<super::RecordedRequest>,
@@ -441,6 +512,25 @@ pub mod fleet_client {
             let path = http::uri::PathAndQuery::from_static("/ligase.v1.Fleet/Recorded");
             let mut req = request.into_request();
             req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Fleet", "Recorded"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// An attempt ended without a result and is given back, to be tried again.
+        pub async fn give_back(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GivenBack>,
+        ) -> std::result::Result<tonic::Response<super::ReportAnswer>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/ligase.v1.Fleet/GiveBack");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Fleet", "GiveBack"));
             self.inner.unary(req, path, codec).await
         }
         /// Which of these objects does the store lack?
@@ -606,11 +696,21 @@ pub mod fleet_server {
     /// Generated trait containing gRPC methods that should be implemented for use with FleetServer.
     #[async_trait]
     pub trait Fleet: std::marker::Send + std::marker::Sync + 'static {
-        /// Asked before anything is fetched: does the task have a terminal record already?
+        /// Said every few seconds by whoever works: who it is, what it holds. The answer may ask it to drain.
+        async fn hello(
+            &self,
+            request: tonic::Request<super::HelloRequest>,
+        ) -> std::result::Result<tonic::Response<super::HelloAnswer>, tonic::Status>;
+        /// Asked before anything is fetched: does the task have a terminal record already? It also writes down that the attempt began.
         async fn recorded(
             &self,
             request: tonic::Request<super::RecordedRequest>,
         ) -> std::result::Result<tonic::Response<super::RecordedAnswer>, tonic::Status>;
+        /// An attempt ended without a result and is given back, to be tried again.
+        async fn give_back(
+            &self,
+            request: tonic::Request<super::GivenBack>,
+        ) -> std::result::Result<tonic::Response<super::ReportAnswer>, tonic::Status>;
         /// Which of these objects does the store lack?
         async fn find_missing(
             &self,
@@ -726,6 +826,49 @@ pub mod fleet_server {
         }
         fn call(&mut self, req: http::Request<B>) -> Self::Future {
             match req.uri().path() {
+                "/ligase.v1.Fleet/Hello" => {
+                    #[allow(non_camel_case_types)]
+                    struct HelloSvc<T: Fleet>(pub Arc<T>);
+                    impl<T: Fleet> tonic::server::UnaryService<super::HelloRequest>
+                    for HelloSvc<T> {
+                        type Response = super::HelloAnswer;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HelloRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Fleet>::hello(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HelloSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/ligase.v1.Fleet/Recorded" => {
                     #[allow(non_camel_case_types)]
                     struct RecordedSvc<T: Fleet>(pub Arc<T>);
@@ -754,6 +897,49 @@ pub mod fleet_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RecordedSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ligase.v1.Fleet/GiveBack" => {
+                    #[allow(non_camel_case_types)]
+                    struct GiveBackSvc<T: Fleet>(pub Arc<T>);
+                    impl<T: Fleet> tonic::server::UnaryService<super::GivenBack>
+                    for GiveBackSvc<T> {
+                        type Response = super::ReportAnswer;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GivenBack>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Fleet>::give_back(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GiveBackSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -1113,10 +1299,13 @@ pub mod fleet_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SweepRequest {
     #[prost(bool, tag = "1")]
     pub plan_only: bool,
+    /// names or ids of repositories; a person or a webhook waits for these (lane `hot`); all when empty
+    #[prost(string, repeated, tag = "2")]
+    pub only: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SweepProgress {
@@ -1682,6 +1871,158 @@ pub struct AssessedControl {
     #[prost(uint64, tag = "6")]
     pub holds: u64,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FleetRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FleetAnswer {
+    #[prost(string, tag = "1")]
+    pub leader: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub fence: u64,
+    #[prost(string, tag = "3")]
+    pub organisation: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub version: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "5")]
+    pub members: ::prost::alloc::vec::Vec<MemberRow>,
+    #[prost(message, repeated, tag = "6")]
+    pub backlog: ::prost::alloc::vec::Vec<BacklogRow>,
+    #[prost(uint64, tag = "7")]
+    pub dead_letters: u64,
+    /// tasks of the running sweep that have not ended
+    #[prost(uint64, tag = "8")]
+    pub planned: u64,
+    /// the running sweep, or empty
+    #[prost(string, tag = "9")]
+    pub sweep: ::prost::alloc::string::String,
+    /// when the schedule is due, RFC 3339, or empty
+    #[prost(string, tag = "10")]
+    pub next_sweep: ::prost::alloc::string::String,
+    /// the queue's server, or `in this process`
+    #[prost(string, tag = "11")]
+    pub queue: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemberRow {
+    #[prost(string, tag = "1")]
+    pub role: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub version: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub slots: u32,
+    #[prost(uint32, tag = "5")]
+    pub held: u32,
+    #[prost(string, tag = "6")]
+    pub zone: ::prost::alloc::string::String,
+    /// since it was last heard of
+    #[prost(uint64, tag = "7")]
+    pub silent_ms: u64,
+    #[prost(bool, tag = "8")]
+    pub draining: bool,
+    #[prost(int64, tag = "9")]
+    pub clock_off_ms: i64,
+    #[prost(string, tag = "10")]
+    pub probe_set: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BacklogRow {
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub lane: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub waiting: u64,
+    #[prost(uint64, tag = "4")]
+    pub leased: u64,
+    #[prost(uint64, tag = "5")]
+    pub oldest_ms: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DrainRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub resume: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DrainAnswer {
+    #[prost(string, repeated, tag = "1")]
+    pub members: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainTaskRequest {
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AttemptRow {
+    #[prost(uint32, tag = "1")]
+    pub attempt: u32,
+    #[prost(string, tag = "2")]
+    pub by: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub began: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub ended: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub cause: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainTaskAnswer {
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// what it is about, in words
+    #[prost(string, tag = "3")]
+    pub subject: ::prost::alloc::string::String,
+    /// recorded | planned | unknown
+    #[prost(string, tag = "4")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub detail: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "6")]
+    pub attempts: ::prost::alloc::vec::Vec<AttemptRow>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeadLettersRequest {
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeadLetterRow {
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub attempts: u32,
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub at: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub subject: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeadLettersAnswer {
+    #[prost(message, repeated, tag = "1")]
+    pub letters: ::prost::alloc::vec::Vec<DeadLetterRow>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplayRequest {
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplayAnswer {
+    #[prost(string, tag = "1")]
+    pub detail: ::prost::alloc::string::String,
+}
 /// Generated client implementations.
 pub mod api_client {
     #![allow(
@@ -1915,6 +2256,111 @@ pub mod api_client {
             req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Api", "Assess"));
             self.inner.unary(req, path, codec).await
         }
+        /// Who works, what waits, what was set aside.
+        pub async fn fleet(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FleetRequest>,
+        ) -> std::result::Result<tonic::Response<super::FleetAnswer>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/ligase.v1.Api/Fleet");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Api", "Fleet"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tells workers and agent-runners to stop pulling, or to go on.
+        pub async fn drain(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DrainRequest>,
+        ) -> std::result::Result<tonic::Response<super::DrainAnswer>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/ligase.v1.Api/Drain");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Api", "Drain"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What became of a task: each attempt with who, when and how it ended.
+        pub async fn explain_task(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainTaskAnswer>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ligase.v1.Api/ExplainTask",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Api", "ExplainTask"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tasks that were set aside after their last attempt.
+        pub async fn dead_letters(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeadLettersAnswer>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ligase.v1.Api/DeadLetters",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Api", "DeadLetters"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Puts one of them on the belt again.
+        pub async fn replay(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReplayRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReplayAnswer>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/ligase.v1.Api/Replay");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("ligase.v1.Api", "Replay"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1974,6 +2420,37 @@ pub mod api_server {
             &self,
             request: tonic::Request<super::AssessRequest>,
         ) -> std::result::Result<tonic::Response<super::AssessAnswer>, tonic::Status>;
+        /// Who works, what waits, what was set aside.
+        async fn fleet(
+            &self,
+            request: tonic::Request<super::FleetRequest>,
+        ) -> std::result::Result<tonic::Response<super::FleetAnswer>, tonic::Status>;
+        /// Tells workers and agent-runners to stop pulling, or to go on.
+        async fn drain(
+            &self,
+            request: tonic::Request<super::DrainRequest>,
+        ) -> std::result::Result<tonic::Response<super::DrainAnswer>, tonic::Status>;
+        /// What became of a task: each attempt with who, when and how it ended.
+        async fn explain_task(
+            &self,
+            request: tonic::Request<super::ExplainTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainTaskAnswer>,
+            tonic::Status,
+        >;
+        /// Tasks that were set aside after their last attempt.
+        async fn dead_letters(
+            &self,
+            request: tonic::Request<super::DeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeadLettersAnswer>,
+            tonic::Status,
+        >;
+        /// Puts one of them on the belt again.
+        async fn replay(
+            &self,
+            request: tonic::Request<super::ReplayRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReplayAnswer>, tonic::Status>;
     }
     #[derive(Debug)]
     pub struct ApiServer<T> {
@@ -2383,6 +2860,221 @@ pub mod api_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AssessSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ligase.v1.Api/Fleet" => {
+                    #[allow(non_camel_case_types)]
+                    struct FleetSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::FleetRequest>
+                    for FleetSvc<T> {
+                        type Response = super::FleetAnswer;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FleetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::fleet(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FleetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ligase.v1.Api/Drain" => {
+                    #[allow(non_camel_case_types)]
+                    struct DrainSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::DrainRequest>
+                    for DrainSvc<T> {
+                        type Response = super::DrainAnswer;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DrainRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::drain(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DrainSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ligase.v1.Api/ExplainTask" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainTaskSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::ExplainTaskRequest>
+                    for ExplainTaskSvc<T> {
+                        type Response = super::ExplainTaskAnswer;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainTaskRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::explain_task(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainTaskSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ligase.v1.Api/DeadLetters" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeadLettersSvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::DeadLettersRequest>
+                    for DeadLettersSvc<T> {
+                        type Response = super::DeadLettersAnswer;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeadLettersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::dead_letters(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeadLettersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ligase.v1.Api/Replay" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReplaySvc<T: Api>(pub Arc<T>);
+                    impl<T: Api> tonic::server::UnaryService<super::ReplayRequest>
+                    for ReplaySvc<T> {
+                        type Response = super::ReplayAnswer;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReplayRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Api>::replay(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReplaySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

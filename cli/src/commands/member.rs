@@ -1,0 +1,146 @@
+//! `ligase worker` and `ligase agent-runner`: a member of the fleet, from settings to the last attempt that it holds.
+
+use crate::args::Cli;
+use crate::args::fleet::Member;
+use crate::commands::serve::role;
+use crate::embedded::{Parts, this_program};
+use crate::failure::{Exit, Failure};
+use crate::fleet::gate::{GRACE, Gate};
+use crate::fleet::hello::{self, Hello};
+use crate::fleet::link;
+use crate::fleet::start::{self, Started};
+use ligase_coordinator::ServeError;
+use ligase_proto::patience::{PATIENCE, patiently};
+use ligase_proto::principal::Principal;
+use ligase_proto::v1::HelloRequest;
+use ligase_proto::v1::fleet_client::FleetClient;
+use ligase_queue::{JetStreamQueue, TaskQueue as _};
+use ligase_vcs::{PinOptions, RemoteLimits};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tonic::transport::Channel;
+
+/// What both roles begin with.
+struct Joined {
+    started: Started,
+    me: Principal,
+    channel: Channel,
+    gate: Arc<Gate>,
+    parts: Parts,
+    pin: PinOptions,
+    slots: usize,
+    // Removed when the member ends, where no folder was named.
+    _scratch: Option<tempfile::TempDir>,
+}
+
+/// Runs a worker until it is told to stop.
+pub fn worker(args: &Member, cli: &Cli) -> Result<Exit, Failure> {
+    let joined = join(args, cli, "worker")?;
+    let worker = ligase_worker::Worker {
+        config: ligase_worker::Config { name: joined.me.name.clone(), slots: joined.slots, pin: joined.pin.clone() },
+        queue: Arc::clone(&joined.gate) as _,
+        coordinator: joined.channel.clone(),
+        probes: Arc::clone(&joined.parts.probes),
+    };
+    let shutdown = joined.started.shutdown.clone();
+    let probe_set = Some(joined.parts.probes.digest());
+    work(joined, args, probe_set, async move { ligase_worker::run(worker, shutdown).await })
+}
+
+/// Runs an agent-runner until it is told to stop.
+pub fn agent_runner(args: &Member, cli: &Cli) -> Result<Exit, Failure> {
+    let joined = join(args, cli, "agent-runner")?;
+    let runner = ligase_agent_runner::AgentRunner {
+        config: ligase_agent_runner::Config {
+            name: joined.me.name.clone(),
+            slots: joined.slots,
+            pin: joined.pin.clone(),
+        },
+        queue: Arc::clone(&joined.gate) as _,
+        coordinator: joined.channel.clone(),
+        inspector: Arc::clone(&joined.parts.inspector),
+        remedies: Arc::clone(&joined.parts.remedies),
+        verifier: ligase_agent_runner::Verifier::new(&ligase_sandbox::probe(), std::env::temp_dir()),
+    };
+    let shutdown = joined.started.shutdown.clone();
+    work(joined, args, None, async move { ligase_agent_runner::run(runner, shutdown).await })
+}
+
+fn join(args: &Member, cli: &Cli, wanted: &'static str) -> Result<Joined, Failure> {
+    let credentials = link::credentials(&args.tls);
+    let me = credentials.principal().map_err(|e| link::failure(&e))?;
+    role(&me, wanted)?;
+    let parts = Parts::load(args.catalog.as_deref())?;
+    let (caches, scratch) = caches(args)?;
+    let pin = PinOptions { caches, child: this_program()?, limits: RemoteLimits::default() };
+    let slots = args.slots.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1);
+    let started = start::start(cli, wanted, &args.telemetry)?;
+    let (channel, gate) = started.runtime.block_on(async {
+        let channel = link::open(&args.coordinator, args.coordinator_name.as_deref(), &credentials)?;
+        let servers = servers(args, &channel).await?;
+        let options = start::queue_options(&args.nats, &servers, &me.to_string(), &args.zones)?;
+        let queue = JetStreamQueue::connect(&options).await.map_err(ServeError::from)?;
+        Ok::<_, Failure>((channel, Gate::new(Arc::new(queue))))
+    })?;
+    Ok(Joined { started, me, channel, gate, parts, pin, slots, _scratch: scratch })
+}
+
+/// The folder for fetched repositories.
+fn caches(args: &Member) -> Result<(PathBuf, Option<tempfile::TempDir>), Failure> {
+    if let Some(folder) = &args.caches {
+        return Ok((folder.clone(), None));
+    }
+    let scratch = tempfile::Builder::new().prefix("ligase-caches-").tempdir();
+    let scratch = scratch.map_err(|e| Failure::look("E-CACHES", e, "name a writable folder with --caches"))?;
+    Ok((scratch.path().to_path_buf(), Some(scratch)))
+}
+
+/// The queue's servers: as named, or as the coordinator says.
+async fn servers(args: &Member, channel: &Channel) -> Result<Vec<String>, Failure> {
+    if !args.nats.nats.is_empty() {
+        return Ok(args.nats.nats.clone());
+    }
+    let ask = || {
+        let mut fleet = FleetClient::new(channel.clone());
+        async move { fleet.hello(HelloRequest::default()).await }
+    };
+    let answer = patiently(PATIENCE, || {}, ask).await?.into_inner();
+    let servers: Vec<String> = answer.queue.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
+    if servers.is_empty() {
+        let what = "the coordinator names no queue";
+        return Err(Failure::look("E-NATS-ABSENT", what, "name the NATS servers with --nats URLS"));
+    }
+    Ok(servers)
+}
+
+fn work(
+    joined: Joined,
+    args: &Member,
+    probe_set: Option<ligase_domain::Digest>,
+    role: impl Future<Output = ()> + Send + 'static,
+) -> Result<Exit, Failure> {
+    let Joined { started, channel, gate, slots, .. } = joined;
+    let shutdown = started.shutdown.clone();
+    tracing::info!(who = %joined.me, slots, "works");
+    let said = Hello { slots, zones: args.zones.clone(), probe_set };
+    let hello = hello::say(said, Arc::clone(&gate), FleetClient::new(channel), shutdown.clone());
+    let ended = started.runtime.block_on(async {
+        let hello = tokio::spawn(hello);
+        let role = tokio::spawn(role);
+        shutdown.requested().await;
+        let ended = tokio::time::timeout(GRACE, role).await;
+        gate.close().await;
+        let _ = hello.await;
+        ended
+    });
+    started.finish();
+    match ended {
+        Ok(Ok(())) => Ok(Exit::Holds),
+        Ok(Err(panic)) => Err(Failure::look("E-MEMBER", panic, "look at the log, and start it again")),
+        Err(_) => Err(Failure::look(
+            "E-MEMBER-GRACE",
+            "attempts were still running when the time to stop was over",
+            "nothing is lost: their leases lapse, and others take them",
+        )),
+    }
+}
