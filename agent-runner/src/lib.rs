@@ -11,6 +11,7 @@ pub use verify::{Verification, Verifier};
 
 use ligase_domain::TaskKind;
 use ligase_inspect::Inspector;
+use ligase_lookout::Lookout;
 use ligase_proto::client::Objects;
 use ligase_proto::v1::fleet_client::FleetClient;
 use ligase_queue::TaskQueue;
@@ -42,6 +43,8 @@ pub struct AgentRunner {
     pub coordinator: Channel,
     /// What it judges with: catalog and probes.
     pub inspector: Arc<Inspector>,
+    /// Who looks at a repository's files: children, one for each thread that looks.
+    pub eyes: Arc<Lookout>,
     /// What it changes with.
     pub remedies: Arc<RemedySet>,
     /// What it runs a repository's own tests with.

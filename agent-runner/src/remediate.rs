@@ -9,8 +9,8 @@ use crate::{AgentRunner, desk};
 use ligase_domain::{
     ClauseId, FailureReason, FindingId, GateReport, NoCache, Oid, Patch, Retry, ServiceId, SourceTree, Timestamp,
 };
-use ligase_inspect::{Declared, Inspection};
-use ligase_probe::Progress;
+use ligase_inspect::{Declared, Inspection, MemoryCache};
+use ligase_probe::{Progress, look_with};
 use ligase_proto::attempt::{Attempt, Begun};
 use ligase_proto::convert::{self, digest_bytes};
 use ligase_proto::patience::{PATIENCE, patiently};
@@ -104,7 +104,7 @@ async fn change(
     let made = {
         let runner = runner.clone();
         let work = move || make(&runner, base, &declared, now, &asked, heartbeat);
-        tokio::task::spawn_blocking(work).await.map_err(|panic| (FailureReason::Crashed, panic.to_string()))?
+        tokio::task::spawn_blocking(work).await.map_err(|panic| (FailureReason::Crashed, panic.to_string()))??
     };
     report(runner, made, empty).await
 }
@@ -141,9 +141,8 @@ fn make(
     now: Timestamp,
     asked: &Asked,
     heartbeat: Heartbeat,
-) -> Made {
-    let progress = Beat(heartbeat.clone());
-    let known = runner.inspector.inspect(base.as_ref(), declared, &NoCache, now, &progress);
+) -> Result<Made, Failed> {
+    let known = known(runner, base.as_ref(), declared, now, &Beat(heartbeat.clone()))?;
     let whole = offer(runner, &base, &known, asked, &asked.findings);
     let service = known.service(&asked.service);
     let beat = || heartbeat.beat();
@@ -164,7 +163,7 @@ fn make(
     };
     let mut gated = tried(&whole);
     if gated.iter().all(|(_, _, report)| report.accepted()) || whole.patched().len() < 2 {
-        return Made { proposal: whole, gated };
+        return Ok(Made { proposal: whole, gated });
     }
     let mut sound = Vec::new();
     for finding in whole.patched() {
@@ -180,7 +179,24 @@ fn make(
         let together = offer(runner, &base, &known, asked, &sound);
         gated.extend(tried(&together));
     }
-    Made { proposal: whole, gated }
+    Ok(Made { proposal: whole, gated })
+}
+
+/// What stands in the base. The files are looked at by a child, which may die on one; judging then finds them known.
+fn known(
+    runner: &AgentRunner,
+    base: &dyn SourceTree,
+    declared: &Declared,
+    now: Timestamp,
+    progress: &Beat,
+) -> Result<Inspection, Failed> {
+    let look = look_with(runner.inspector.probes(), runner.eyes.as_ref(), base, &NoCache, progress);
+    if let Some(why) = look.blind {
+        return Err((FailureReason::Machine, why));
+    }
+    let cache = MemoryCache::over(&NoCache);
+    cache.remember(&look.files);
+    Ok(runner.inspector.inspect(base, declared, &cache, now, progress))
 }
 
 fn offer(

@@ -99,6 +99,9 @@ pub enum Command {
     /// A child of this program that speaks to a git server; not for people
     #[command(name = "__vcs", hide = true)]
     Vcs,
+    /// A child of this program that looks at files; not for people
+    #[command(name = "__lookout", hide = true)]
+    Lookout,
 }
 
 /// What is looked at, and judged by what: `check` and `fix`.

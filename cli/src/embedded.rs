@@ -8,6 +8,7 @@ use ligase_coordinator::{Config, Coordinator, Ledger, LedgerError, RemoteOptions
 use ligase_domain::{Clock, Digest, Timestamp};
 use ligase_evidence::{Store, StoreOptions};
 use ligase_inspect::Inspector;
+use ligase_lookout::{Lookout, Watchman};
 use ligase_policy::Catalog;
 use ligase_probe::ProbeSet;
 use ligase_proto::memory::{Connector, listener};
@@ -94,7 +95,7 @@ impl Embedded {
         let parts = if sweeping { Some(Parts::load(own.as_deref())?) } else { None };
         let catalog = Catalog::load(&catalog_files(own.as_deref())?).map_err(Failure::documents)?;
         let none = || Digest::of(b"no sweep runs");
-        let child = this_program()?;
+        let child = this_program("__vcs")?;
         let remote = RemoteOptions { child: child.clone(), limits: RemoteLimits::default() };
         let config = Config {
             organisation_file,
@@ -120,6 +121,7 @@ impl Embedded {
                 queue: Arc::clone(&queue) as _,
                 coordinator: channel("worker", "worker-1"),
                 probes: Arc::clone(&parts.probes),
+                eyes: Arc::clone(&parts.eyes),
             };
             roles.push(runtime.spawn(ligase_worker::run(worker, shutdown.clone())));
             let runner = ligase_agent_runner::AgentRunner {
@@ -127,6 +129,7 @@ impl Embedded {
                 queue,
                 coordinator: channel("agent-runner", "agent-runner-1"),
                 inspector: parts.inspector,
+                eyes: parts.eyes,
                 remedies: parts.remedies,
                 verifier: ligase_agent_runner::Verifier::new(&ligase_sandbox::probe(), std::env::temp_dir()),
             };
@@ -198,6 +201,8 @@ impl Drop for Embedded {
 pub struct Parts {
     /// The probes.
     pub probes: Arc<ProbeSet>,
+    /// Who does the looking: children that may die of a file.
+    pub eyes: Arc<Lookout>,
     /// Catalog and probes together.
     pub inspector: Arc<Inspector>,
     /// The remedies.
@@ -209,9 +214,16 @@ impl Parts {
     pub fn load(own: Option<&Path>) -> Result<Self, Failure> {
         let files = catalog_files(own)?;
         let probes = ProbeSet::load(&files).map_err(Failure::documents)?;
+        let child = this_program("__lookout")?;
+        let eyes = Lookout::new(Watchman::new(child.program, child.args), &files, &probes);
         let inspector = Inspector::load(files).map_err(Failure::documents)?;
         let remedies = RemedySet::load(inspector.files()).map_err(Failure::documents)?;
-        Ok(Self { probes: Arc::new(probes), inspector: Arc::new(inspector), remedies: Arc::new(remedies) })
+        Ok(Self {
+            probes: Arc::new(probes),
+            eyes: Arc::new(eyes),
+            inspector: Arc::new(inspector),
+            remedies: Arc::new(remedies),
+        })
     }
 }
 
@@ -220,12 +232,12 @@ pub fn own_catalog(organisation_file: &Path) -> Option<PathBuf> {
     organisation_file.parent().map(|p| p.join("catalog")).filter(|p| p.is_dir())
 }
 
-/// This program as the child that speaks to git servers.
-pub fn this_program() -> Result<ChildSpec, Failure> {
+/// This program as a child: the hidden subcommand that speaks to git servers, or the one that looks at files.
+pub fn this_program(subcommand: &str) -> Result<ChildSpec, Failure> {
     let program = std::env::current_exe();
     let program = program
         .map_err(|e| Failure::look("E-SELF", format!("cannot find this program: {e}"), "start it by its full path"))?;
-    Ok(ChildSpec::new(program, ["__vcs"]))
+    Ok(ChildSpec::new(program, [subcommand]))
 }
 
 fn organisation_file(standing: &Standing) -> Result<PathBuf, Failure> {

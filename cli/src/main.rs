@@ -74,6 +74,10 @@ fn run(cli: &Cli) -> Result<Exit, Failure> {
         Command::DeadLetter(args) => commands::deadletter::run(args, cli.json),
         Command::Certs(args) => commands::certs::run(args, cli.json),
         Command::Demo(args) => commands::demo::run(args, cli.json),
+        Command::Lookout => {
+            let ended = ligase_lookout::child::main(std::io::stdin().lock(), std::io::stdout().lock());
+            Ok(if ended.is_ok() { Exit::Holds } else { Exit::CouldNotLook })
+        }
         Command::Vcs => {
             let ended = ligase_vcs::child::main(std::io::stdin().lock(), std::io::stdout().lock());
             Ok(if ended.is_ok() { Exit::Holds } else { Exit::CouldNotLook })

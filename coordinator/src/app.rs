@@ -7,9 +7,11 @@ use crate::judging;
 use crate::ledger::{Ledger, LedgerError};
 use crate::members::Members;
 use crate::sweep::Running;
-use ligase_domain::{Digest, FailureReason, Timestamp};
+use ligase_domain::{Digest, FailureReason, RepoPath, Skipped, Timestamp};
 use ligase_policy::Catalog;
 use ligase_queue::TaskQueue;
+use ligase_record::ObservationSet;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -112,7 +114,7 @@ impl App {
                     // What one worker has seen, no other needs to look at again. Reading the set also proves that the
                     // store has all of it before anything names it.
                     let set = self.ledger.observation_set(&result.root)?;
-                    let looks: Vec<_> = set.entries.iter().map(|e| (e.key.digest(), e.object)).collect();
+                    let looks = lasting(&set);
                     self.ledger.store().put_looks(&looks)?;
                 }
                 self.ledger.record(vec![fact, ended])?;
@@ -158,4 +160,12 @@ impl App {
     pub fn set_running(&self, running: Option<Arc<Running>>) {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
     }
+}
+
+/// What of a set is true for everybody: not what a worker's crash or clock kept it from seeing.
+fn lasting(set: &ObservationSet) -> Vec<(Digest, Digest)> {
+    let skipped = &set.population.skipped;
+    let passing: BTreeSet<&RepoPath> = skipped.iter().filter(|s| Skipped::passes(&s.reason)).map(|s| &s.path).collect();
+    let lasting = set.entries.iter().filter(|e| !passing.contains(&e.path));
+    lasting.map(|e| (e.key.digest(), e.object)).collect()
 }

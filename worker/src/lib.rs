@@ -9,6 +9,7 @@ mod probe_task;
 mod verification_task;
 
 use ligase_domain::TaskKind;
+use ligase_lookout::Lookout;
 use ligase_probe::ProbeSet;
 use ligase_proto::client::Objects;
 use ligase_proto::v1::fleet_client::FleetClient;
@@ -40,6 +41,8 @@ pub struct Worker {
     pub coordinator: Channel,
     /// What it looks with.
     pub probes: Arc<ProbeSet>,
+    /// Who does the looking: children, one for each thread that looks.
+    pub eyes: Arc<Lookout>,
 }
 
 impl Worker {

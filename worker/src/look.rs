@@ -3,7 +3,7 @@
 use crate::Worker;
 use crate::cache::{AttemptCache, LocalCache};
 use ligase_domain::{Digest, Entry, EntryKind, FailureReason, Origin, RepoPath, SourceTree};
-use ligase_probe::{Look, ProbeSet, Progress, link, look};
+use ligase_probe::{Look, ProbeSet, Progress, link, look_with};
 use ligase_proto::convert::digest_bytes;
 use ligase_proto::v1;
 use ligase_queue::{Delivery, Heartbeat};
@@ -53,10 +53,10 @@ pub(crate) async fn look_and_send(
     heartbeat: Heartbeat,
 ) -> Result<Sent, Failed> {
     let cache = AttemptCache { local: Arc::clone(local), fleet: worker.fleet(), runtime: Handle::current() };
-    let probes = Arc::clone(&worker.probes);
+    let (probes, eyes) = (Arc::clone(&worker.probes), Arc::clone(&worker.eyes));
     let beat = heartbeat.clone();
     let seen = tokio::task::spawn_blocking(move || {
-        let look = look(&probes, tree.as_ref(), &cache, &Beat(beat));
+        let look = look_with(&probes, eyes.as_ref(), tree.as_ref(), &cache, &Beat(beat));
         let observations = encode_observations(&link(&probes, &look.files))?;
         let encoded = encode_look(&look.files, &look.population, probes.digest(), &probes.packs())?;
         let mut objects: Vec<Vec<u8>> = encoded.files.into_iter().map(|(_, bytes)| bytes).collect();
@@ -66,6 +66,9 @@ pub(crate) async fn look_and_send(
     .await
     .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?
     .map_err(|error| (FailureReason::OverBudget, error.to_string()))?;
+    if let Some(why) = &seen.look.blind {
+        return Err((FailureReason::Machine, why.clone()));
+    }
     if let Some(reason) = &seen.look.population.incomplete {
         // What was not listed is not gone: a revision that cannot be looked at whole shows nothing.
         return Err((FailureReason::CorruptObject, format!("the revision cannot be listed whole: {reason}")));

@@ -41,6 +41,7 @@ pub fn worker(args: &Member, cli: &Cli) -> Result<Exit, Failure> {
         queue: Arc::clone(&joined.gate) as _,
         coordinator: joined.channel.clone(),
         probes: Arc::clone(&joined.parts.probes),
+        eyes: Arc::clone(&joined.parts.eyes),
     };
     let shutdown = joined.started.shutdown.clone();
     let probe_set = Some(joined.parts.probes.digest());
@@ -59,6 +60,7 @@ pub fn agent_runner(args: &Member, cli: &Cli) -> Result<Exit, Failure> {
         queue: Arc::clone(&joined.gate) as _,
         coordinator: joined.channel.clone(),
         inspector: Arc::clone(&joined.parts.inspector),
+        eyes: Arc::clone(&joined.parts.eyes),
         remedies: Arc::clone(&joined.parts.remedies),
         verifier: ligase_agent_runner::Verifier::new(&ligase_sandbox::probe(), std::env::temp_dir()),
     };
@@ -72,7 +74,7 @@ fn join(args: &Member, cli: &Cli, wanted: &'static str) -> Result<Joined, Failur
     role(&me, wanted)?;
     let parts = Parts::load(args.catalog.as_deref())?;
     let (caches, scratch) = caches(args)?;
-    let pin = PinOptions { caches, child: this_program()?, limits: RemoteLimits::default() };
+    let pin = PinOptions { caches, child: this_program("__vcs")?, limits: RemoteLimits::default() };
     let slots = args.slots.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1);
     let started = start::start(cli, wanted, &args.telemetry)?;
     let (channel, gate) = started.runtime.block_on(async {

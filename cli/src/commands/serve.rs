@@ -32,7 +32,7 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
     let own = own_catalog(&org);
     let parts = Parts::load(own.as_deref())?;
     let catalog = Catalog::load(&catalog_files(own.as_deref())?).map_err(Failure::documents)?;
-    let remote = RemoteOptions { child: this_program()?, limits: RemoteLimits::default() };
+    let remote = RemoteOptions { child: this_program("__vcs")?, limits: RemoteLimits::default() };
     let seat = Seat { name: me.name.clone(), queue: args.nats.nats.join(","), ..Seat::default() };
     let config = Config {
         organisation_file: org,

@@ -109,6 +109,10 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Every origin.
+    pub const ALL: [Self; 7] =
+        [Self::Source, Self::Test, Self::Example, Self::Generated, Self::Vendored, Self::Migration, Self::Minified];
+
     /// The stable name.
     pub const fn name(self) -> &'static str {
         match self {
@@ -130,6 +134,15 @@ pub struct PathClass {
     pub dialect: String,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+impl PathClass {
+    /// The class that is written `dialect/origin`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (dialect, origin) = text.rsplit_once('/')?;
+        let origin = Origin::ALL.into_iter().find(|o| o.name() == origin)?;
+        Some(Self { dialect: dialect.to_owned(), origin })
+    }
 }
 
 impl fmt::Display for PathClass {

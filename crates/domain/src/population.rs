@@ -23,6 +23,17 @@ pub struct Skipped {
     pub reason: String,
 }
 
+impl Skipped {
+    /// Reasons of the moment: the read failed, the probe's process died or was stopped by a clock. Another look may say
+    /// otherwise, so nothing that a file was skipped for by one of these is remembered for others.
+    pub const PASSING: [&str; 3] = ["unreadable", "probe-crashed", "too-slow"];
+
+    /// Whether a reason is one of the moment.
+    pub fn passes(reason: &str) -> bool {
+        Self::PASSING.contains(&reason)
+    }
+}
+
 /// Everything of a revision (or of a service's part of it) that was to be looked at.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Population {

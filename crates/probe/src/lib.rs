@@ -35,6 +35,6 @@ mod yaml;
 pub use budget::{BUDGETS_VERSION, MAX_FILE_BYTES, MAX_FILE_OBSERVATIONS, MAX_REVISION_OBSERVATIONS};
 pub use class::class_of;
 pub use link::link;
-pub use look::{Look, NoProgress, Progress, look, syntax_errors};
+pub use look::{Blind, Look, NoProgress, Progress, Sight, look, look_with, syntax_errors};
 pub use outline::{KeyPlace, Mapping, ValueForm, mapping_at};
-pub use set::{ENGINE_VERSION, ProbeSet};
+pub use set::{ENGINE_VERSION, ProbeSet, shapes_looking};

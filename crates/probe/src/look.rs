@@ -17,8 +17,8 @@ use ligase_domain::{
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// What a whole tree shows.
 pub struct Look {
@@ -32,6 +32,34 @@ pub struct Look {
     pub from_cache: u64,
     /// Bytes that were read.
     pub bytes_read: u64,
+    /// Why nothing could be looked at, if it was the machine's fault: then the rest shows nothing.
+    pub blind: Option<String>,
+}
+
+/// Who reads one file's bytes. In this process it is the probe set itself; where an abort must not cost more than a file,
+/// it is a child that does the same.
+pub trait Sight: Send + Sync {
+    /// What bytes of a class show. Equal bytes show equal things, whoever looks.
+    fn see(&self, class: &PathClass, bytes: &[u8]) -> Result<FileObservations, Blind>;
+}
+
+/// Why bytes were not looked at to the end. None of it is remembered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Blind {
+    /// The probe panicked, aborted, or overran its memory: `probe-crashed`.
+    Crashed(String),
+    /// A clock ended it: `too-slow`.
+    TooSlow,
+    /// Nobody could look, whatever the bytes.
+    Machine(String),
+}
+
+impl Sight for ProbeSet {
+    /// A defect of ours must cost one file and say so, not the whole revision.
+    fn see(&self, class: &PathClass, bytes: &[u8]) -> Result<FileObservations, Blind> {
+        catch_unwind(AssertUnwindSafe(|| look_bytes(self, class, bytes)))
+            .map_err(|_| Blind::Crashed("a probe panicked".to_owned()))
+    }
 }
 
 /// Who wants to know how far looking has come. Called from many threads; it decides nothing.
@@ -55,6 +83,17 @@ struct Job<'e> {
 
 /// Looks at every file of a tree that a pack reads. Never fails: a tree that cannot be listed has an incomplete population.
 pub fn look(set: &ProbeSet, tree: &dyn SourceTree, cache: &dyn LookCache, progress: &dyn Progress) -> Look {
+    look_with(set, set, tree, cache, progress)
+}
+
+/// As [`look`], with somebody else's eyes.
+pub fn look_with(
+    set: &ProbeSet,
+    sight: &dyn Sight,
+    tree: &dyn SourceTree,
+    cache: &dyn LookCache,
+    progress: &dyn Progress,
+) -> Look {
     let (entries, incomplete) = list(tree);
     let mut population = population_of(set, &entries, incomplete);
     let keyed: Vec<(&Entry, LookKey)> = entries.iter().filter_map(|e| Some((e, set.key_of(e)?))).collect();
@@ -72,11 +111,11 @@ pub fn look(set: &ProbeSet, tree: &dyn SourceTree, cache: &dyn LookCache, progre
     let missing: Vec<usize> = (0..results.len()).filter(|i| results[*i].is_none()).collect();
     let from_cache = (results.len() - missing.len()) as u64;
     progress.planned(missing.len() as u64, from_cache);
-    let bytes_read = AtomicU64::new(0);
+    let looking = Looking { sight, tree, bytes_read: AtomicU64::new(0), blind: OnceLock::new() };
     let fresh: Vec<(usize, Outcome)> = missing
         .par_iter()
         .map(|i| {
-            let outcome = look_entry(set, tree, &distinct[*i], &bytes_read);
+            let outcome = looking.entry(&distinct[*i]);
             progress.looked();
             (*i, outcome)
         })
@@ -95,7 +134,8 @@ pub fn look(set: &ProbeSet, tree: &dyn SourceTree, cache: &dyn LookCache, progre
     }
     cache.put_many(&to_remember);
     let files = gather(&keyed, &index, &results, &mut population);
-    Look { files, population, looked_at: fresh.len() as u64, from_cache, bytes_read: bytes_read.into_inner() }
+    let (bytes_read, blind) = (looking.bytes_read.into_inner(), looking.blind.into_inner());
+    Look { files, population, looked_at: fresh.len() as u64, from_cache, bytes_read, blind }
 }
 
 /// Lists a tree, sorted by path, within bounds.
@@ -171,26 +211,47 @@ fn skip(reason: &str) -> Arc<FileObservations> {
     Arc::new(FileObservations { seen: Vec::new(), skipped: Some(reason.to_owned()) })
 }
 
-fn look_entry(set: &ProbeSet, tree: &dyn SourceTree, job: &Job<'_>, bytes_read: &AtomicU64) -> Outcome {
-    let remembered = |reason: &str| Outcome { observations: skip(reason), remember: true };
-    let unread = || Outcome { observations: skip("unreadable"), remember: false };
-    match tree.size(job.entry) {
-        Ok(size) if size > MAX_FILE_BYTES => return remembered("too-large"),
-        Ok(_) => {}
-        Err(_) => return unread(),
-    }
-    let bytes = match tree.read(job.entry, MAX_FILE_BYTES) {
-        Ok(bytes) => bytes,
-        Err(error) if error.reason == FailureReason::OverBudget => return remembered("too-large"),
-        Err(_) => return unread(),
-    };
-    bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-    // A defect of ours must cost one file and say so, not the whole revision.
-    match catch_unwind(AssertUnwindSafe(|| look_bytes(set, &job.key.class, &bytes))) {
-        Ok(observations) => Outcome { observations: Arc::new(observations), remember: true },
-        Err(_) => {
-            tracing::error!(blob = %job.entry.oid, "a probe panicked");
-            Outcome { observations: skip("probe-crashed"), remember: false }
+/// One look at a tree, as all of its threads share it.
+struct Looking<'l> {
+    sight: &'l dyn Sight,
+    tree: &'l dyn SourceTree,
+    bytes_read: AtomicU64,
+    blind: OnceLock<String>,
+}
+
+impl Looking<'_> {
+    fn entry(&self, job: &Job<'_>) -> Outcome {
+        let remembered = |reason: &str| Outcome { observations: skip(reason), remember: true };
+        let passing = |reason: &str| Outcome { observations: skip(reason), remember: false };
+        if self.blind.get().is_some() {
+            return passing("unreadable");
+        }
+        match self.tree.size(job.entry) {
+            Ok(size) if size > MAX_FILE_BYTES => return remembered("too-large"),
+            Ok(_) => {}
+            Err(_) => return passing("unreadable"),
+        }
+        let bytes = match self.tree.read(job.entry, MAX_FILE_BYTES) {
+            Ok(bytes) => bytes,
+            Err(error) if error.reason == FailureReason::OverBudget => return remembered("too-large"),
+            Err(_) => return passing("unreadable"),
+        };
+        self.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        match self.sight.see(&job.key.class, &bytes) {
+            Ok(observations) => Outcome { observations: Arc::new(observations), remember: true },
+            Err(Blind::Crashed(how)) => {
+                tracing::error!(blob = %job.entry.oid, class = %job.key.class, how, "looking at a file crashed");
+                passing("probe-crashed")
+            }
+            Err(Blind::TooSlow) => {
+                tracing::error!(blob = %job.entry.oid, class = %job.key.class, "looking at a file was stopped by the clock");
+                passing("too-slow")
+            }
+            Err(Blind::Machine(why)) => {
+                // The first reason is as good as the others.
+                let _ = self.blind.set(why);
+                passing("unreadable")
+            }
         }
     }
 }

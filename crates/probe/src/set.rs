@@ -120,10 +120,18 @@ pub(crate) fn unread_reason(entry: &Entry, class: &PathClass) -> Option<&'static
     }
 }
 
+/// Whether a catalog's file can shape what is seen, by its path; a probe set loaded of these alone is the same set.
+pub fn shapes_looking(path: &str) -> bool {
+    path.starts_with("probes/") || shapes_all(path)
+}
+
+fn shapes_all(path: &str) -> bool {
+    path.starts_with("kinds/") || path.starts_with("vocabulary/") || path == "stacks.yaml"
+}
+
 fn pack_digest(dialect: &str, files: &[CatalogFile], parts: &[u8]) -> Digest {
     let own = format!("probes/{dialect}/");
-    let shapes =
-        |p: &str| p.starts_with("kinds/") || p.starts_with("vocabulary/") || p == "stacks.yaml" || p.starts_with(&own);
+    let shapes = |p: &str| shapes_all(p) || p.starts_with(&own);
     let mut relevant: Vec<&CatalogFile> = files.iter().filter(|f| shapes(&f.path)).collect();
     relevant.sort_by(|a, b| (&a.path, &a.bytes).cmp(&(&b.path, &b.bytes)));
     let mut hasher = FieldHasher::new("ligase.pack.v1")

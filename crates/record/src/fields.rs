@@ -4,7 +4,7 @@
 
 use crate::RecordError;
 use crate::error::FIELD;
-use ligase_domain::{ClauseId, Digest, Oid, Origin, PathClass, Place, RepoPath, ServiceId, Span, Value};
+use ligase_domain::{ClauseId, Digest, Oid, PathClass, Place, RepoPath, ServiceId, Span, Value};
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
@@ -175,10 +175,7 @@ impl Fields {
     }
 
     pub(crate) fn class(&mut self, name: &str) -> Result<PathClass, RecordError> {
-        self.word(name, "dialect/origin", |text| {
-            let (dialect, origin) = text.rsplit_once('/')?;
-            Some(PathClass { dialect: dialect.to_owned(), origin: origin_of(origin)? })
-        })
+        self.word(name, "dialect/origin", PathClass::parse)
     }
 
     /// The field as read by `read`, when it is there.
@@ -295,11 +292,6 @@ impl Fields {
             ligase_domain::RepositoryId { forge: fields.text("forge")?, stable: fields.text("repository")? };
         Ok(ServiceId { repository, folder: fields.text("folder")? })
     }
-}
-
-fn origin_of(name: &str) -> Option<Origin> {
-    use Origin::{Example, Generated, Migration, Minified, Source, Test, Vendored};
-    [Source, Test, Example, Generated, Vendored, Migration, Minified].into_iter().find(|o| o.name() == name)
 }
 
 /// What a value is, for a message.

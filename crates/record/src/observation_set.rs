@@ -81,7 +81,8 @@ pub struct EncodedLook {
     pub encoded: EncodedObservationSet,
     /// The observations of each file: (digest, bytes), each object once, sorted by digest.
     pub files: Vec<(Digest, Vec<u8>)>,
-    /// What the store finds file observations by: (digest of the look key, digest of the object), each key once.
+    /// What the store finds file observations by: (digest of the look key, digest of the object), each key once;
+    /// not what a file was skipped for by a reason of the moment.
     pub looks: Vec<(Digest, Digest)>,
 }
 
@@ -97,7 +98,9 @@ pub fn encode_look(
         let bytes = encode(&*file.observations)?;
         let object = Digest::of(&bytes);
         objects.insert(object, bytes);
-        looks.insert(file.key.digest(), object);
+        if !file.observations.skipped.as_deref().is_some_and(Skipped::passes) {
+            looks.insert(file.key.digest(), object);
+        }
         entries.push(ObservationEntry { path: file.path.clone(), key: file.key.clone(), object });
     }
     entries.sort_by(|a, b| a.path.cmp(&b.path));

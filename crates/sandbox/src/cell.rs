@@ -33,7 +33,7 @@ pub fn run_until(
 ) -> Result<Finished, SandboxError> {
     let started = Instant::now();
     let mark = Mark::new();
-    let mut child = spawn(spec, &mark)?;
+    let mut child = spawn(spec, &mark, Stdio::piped())?;
     let pid = Pid::from_child(&child);
     let run = Run { limits, stop, started, pid };
     // Whoever became somebody else is no longer ours to limit: the jail does that from inside.
@@ -59,7 +59,7 @@ pub fn run_until(
     })
 }
 
-fn spawn(spec: &Spec, mark: &Mark) -> Result<Child, SandboxError> {
+pub(crate) fn spawn(spec: &Spec, mark: &Mark, stderr: Stdio) -> Result<Child, SandboxError> {
     let mut command = Command::new(&spec.program);
     command.args(&spec.args).env_clear();
     command.envs(spec.inherit.iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value))));
@@ -71,7 +71,7 @@ fn spawn(spec: &Spec, mark: &Mark) -> Result<Child, SandboxError> {
     if let Some(user) = spec.user {
         command.uid(user).gid(user);
     }
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).process_group(0);
     command.spawn().map_err(|cause| SandboxError::Start { program: spec.program.clone(), cause })
 }
 
@@ -232,7 +232,7 @@ impl Pipes {
     }
 }
 
-fn unblock(fd: BorrowedFd<'_>) -> Result<(), SandboxError> {
+pub(crate) fn unblock(fd: BorrowedFd<'_>) -> Result<(), SandboxError> {
     rustix::fs::fcntl_getfl(fd)
         .and_then(|flags| rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK))
         .map_err(|errno| SandboxError::Machine { what: "a pipe could not be made non-blocking", cause: errno.into() })

@@ -1,18 +1,21 @@
-//! The cell: runs one child under named limits and kills all of it. Bytes go in by stdin, bounded bytes come out.
+//! The cell: runs one child under named limits and kills all of it. Bytes go in by stdin, bounded bytes come out. A child
+//! may be kept for many questions (`kept.rs`); its limits hold for each.
 //!
 //! It knows nothing of what the child does. It refuses to pass on an environment that was not named, to wait longer than
 //! the wall clock allows, to hold more output than was named, and to return while something that it started still runs.
 //! By itself it is no boundary against a program that means harm: a process that leaves the process group, clears its
 //! environment *and* loses its parent is not found again. For such programs there is the jail: walls around the cell, and
-//! no run without them. Read `cell.rs` next, then `sweep.rs`, then `jail.rs`.
+//! no run without them. Read `cell.rs` next, then `sweep.rs`, `kept.rs`, `jail.rs`.
 
 mod cell;
 mod jail;
+mod kept;
 mod limit;
 mod sweep;
 
 pub use cell::{run, run_until};
 pub use jail::{Ended, Jail, JailLimits, Job, Layer, Probed, Ran, outside_user, probe, probe_at};
+pub use kept::{Kept, Patience, read_frame, write_frame};
 pub use limit::Limits;
 
 use std::ffi::OsString;
@@ -103,6 +106,17 @@ pub enum SandboxError {
         /// The limit.
         limit: u64,
     },
+    /// A child that is kept ended while it owed an answer.
+    #[error("ended with {} before it answered", how(*code, *signal))]
+    Ended {
+        /// Its exit code, if it exited.
+        code: Option<i32>,
+        /// The signal that ended it, if one did.
+        signal: Option<i32>,
+    },
+    /// A child that is kept wrote what is no answer.
+    #[error("wrote what is no answer: {0}")]
+    Garbled(&'static str),
     /// The caller's stop signal ended it.
     #[error("killed because its caller was stopped")]
     Stopped,
@@ -114,6 +128,14 @@ pub enum SandboxError {
         /// What the system said.
         cause: std::io::Error,
     },
+}
+
+fn how(code: Option<i32>, signal: Option<i32>) -> String {
+    match (code, signal) {
+        (_, Some(signal)) => format!("signal {signal}"),
+        (Some(code), None) => format!("code {code}"),
+        (None, None) => "no status".to_owned(),
+    }
 }
 
 /// To be called first by a child of ours: the kernel kills it when the thread that started it dies, so that a killed

@@ -54,6 +54,17 @@ pub(crate) fn memory_of(leader: Pid) -> u64 {
     }
 }
 
+/// Processor time that a child itself has used, in milliseconds; `None` where the system does not say.
+pub(crate) fn processor_ms_of(child: Pid) -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    return linux::processor_ms_of(child);
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = child;
+        None
+    }
+}
+
 fn is_mark(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
 }
@@ -75,12 +86,18 @@ mod linux {
         gone: bool,
         start: u64,
         pages: u64,
+        ticks: u64,
     }
 
     pub(super) fn memory_of(leader: Pid) -> u64 {
         let (all, leader) = (processes(), leader.as_raw_nonzero().get());
         let own = all.iter().filter(|(pid, _)| **pid == leader || descends(&all, **pid, leader));
         own.map(|(_, seen)| seen.pages).sum::<u64>().saturating_mul(rustix::param::page_size() as u64)
+    }
+
+    pub(super) fn processor_ms_of(child: Pid) -> Option<u64> {
+        let ticks = stat(child.as_raw_nonzero().get())?.ticks;
+        Some(ticks.saturating_mul(1_000) / rustix::param::clock_ticks_per_second().max(1))
     }
 
     pub(super) fn kill_until_none(mark: &str, leader: Option<Pid>) {
@@ -149,8 +166,8 @@ mod linux {
         ids.filter_map(|pid| stat(pid).map(|seen| (pid, seen))).collect()
     }
 
-    /// Of `/proc/<pid>/stat`: state, parent, group, start time and resident pages (proc_pid_stat(5)). The name may hold any character, so
-    /// fields are counted from the last parenthesis.
+    /// Of `/proc/<pid>/stat`: state, parent, group, processor time, start time and resident pages (proc_pid_stat(5)). The name
+    /// may hold any character, so fields are counted from the last parenthesis.
     fn stat(pid: i32) -> Option<Seen> {
         let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
         let close = text.iter().rposition(|b| *b == b')')?;
@@ -162,6 +179,7 @@ mod linux {
             group: fields.get(2)?.parse().ok()?,
             start: fields.get(19)?.parse().ok()?,
             pages: fields.get(21)?.parse().ok()?,
+            ticks: fields.get(11)?.parse::<u64>().ok()?.saturating_add(fields.get(12)?.parse().ok()?),
         })
     }
 }
