@@ -1,7 +1,7 @@
 //! What the lookout promises, with real children. The child is this test binary, whose eyes abort, overflow their stack, hang,
 //! eat memory or panic on a word; the shipped ones look at everything else.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)]
 
 use ligase_domain::{FileObservations, LookCache, LookKey, LookedFile, MapTree, NoCache, PathClass, RepoPath};
 use ligase_lookout::{Lookout, Watchman, child};

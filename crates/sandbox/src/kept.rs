@@ -32,6 +32,9 @@ pub struct Patience {
     pub wall: Duration,
 }
 
+/// How many of the bytes read so far are the whole answer, once they are.
+type Whole<'w> = &'w mut dyn FnMut(&[u8]) -> Result<Option<usize>, SandboxError>;
+
 /// A child that waits for the next question. After an error it must not be asked again.
 pub struct Kept {
     child: Child,
@@ -92,12 +95,7 @@ impl Kept {
     }
 
     /// Writes, reads and watches until `whole` says how much of what was read is the answer.
-    fn converse(
-        &mut self,
-        mut question: &[u8],
-        patience: Patience,
-        whole: &mut dyn FnMut(&[u8]) -> Result<Option<usize>, SandboxError>,
-    ) -> Result<Vec<u8>, SandboxError> {
+    fn converse(&mut self, mut question: &[u8], patience: Patience, whole: Whole<'_>) -> Result<Vec<u8>, SandboxError> {
         let mut watch = Watch { started: Instant::now(), before: None, patience };
         loop {
             let gone = self.feed(&mut question)? | self.take()?;
