@@ -72,10 +72,11 @@ check: native ## Ligase on itself, and its catalog
 	$(LIGASE) catalog test
 
 .PHONY: bench
-bench: native ## Measure looking, judging and the store; compare within one run, never across machines
+bench: native nats ## Measure looking, judging, the store and the queue; compare within one run, never across machines
 	$(CARGO) bench --locked --package ligase-policy --bench judge
 	$(CARGO) bench --locked --package ligase-probe --bench look
 	$(CARGO) bench --locked --package ligase-evidence --bench durable
+	$(CARGO) bench --locked --package ligase-queue --bench belt
 
 .PHONY: clean-state
 clean-state: ## Remove what demos and sweeps have left here: target/demo, .ligase

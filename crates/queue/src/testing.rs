@@ -146,6 +146,11 @@ impl NatsServer {
         format!("127.0.0.1:{}", self.nodes[node].monitor)
     }
 
+    /// What a node's monitoring address answers, as JSON.
+    pub fn monitor(&self, node: usize, path: &str) -> Option<serde_json::Value> {
+        serde_json::from_str(self.nodes[node].get(path)?.split_once("\r\n\r\n")?.1).ok()
+    }
+
     /// How many nodes there are.
     pub fn count(&self) -> usize {
         self.nodes.len()
@@ -158,8 +163,7 @@ impl NatsServer {
 
     /// Which node leads a stream now, as the first node that answers says.
     pub fn leader_of(&self, stream: &str) -> Option<usize> {
-        let answer = self.nodes.iter().find_map(|node| node.get("/jsz?streams=true&config=false"))?;
-        let body: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n")?.1).ok()?;
+        let body = (0..self.nodes.len()).find_map(|node| self.monitor(node, "/jsz?streams=true"))?;
         let accounts = body.get("account_details")?.as_array()?;
         let streams = accounts.iter().filter_map(|a| a.get("stream_detail")?.as_array()).flatten();
         let found = streams.into_iter().find(|s| s.get("name").and_then(|n| n.as_str()) == Some(stream))?;

@@ -10,6 +10,7 @@ use super::rota::Rota;
 use super::topology::{KINDS, LANES, Seat, stream_of, wakes};
 use super::{Held, JetStreamQueue};
 use crate::port::{Delivery, DeliveryId, MAX_DELIVER, QueueError, task_key};
+use async_nats::connection::State;
 use async_nats::jetstream::Message as Received;
 use async_nats::{Message, StatusCode};
 use bytes::Bytes;
@@ -92,6 +93,14 @@ impl JetStreamQueue {
             if self.is_closed() {
                 return Err(QueueError::Closed);
             }
+            if self.link.client.connection_state() != State::Connected {
+                tokio::select! {
+                    () = connected => continue,
+                    () = self.closed.notified() => continue,
+                    () = tokio::time::sleep(self.link.deadline) => {}
+                }
+                return Err(Refusal::Other("there is no connection at present".to_owned()).into_error("leasing"));
+            }
             let brought = self.pull(kind, holder, slots.max(1)).await?;
             if !brought.is_empty() {
                 return Ok(brought);
@@ -151,9 +160,12 @@ impl JetStreamQueue {
                         return Ok(());
                     }
                     let share = wanted.div_ceil(seats.len() - nth);
-                    if let Err(error) = self.ask_seat(turns, *at, holder, share, out).await {
-                        turns.rota().0.empty(*at, Instant::now());
-                        failed = Some(error);
+                    match self.ask_seat(turns, *at, holder, share, out).await {
+                        Ok(()) => {}
+                        // This consumer has no leader now; the others may have theirs.
+                        Err(refusal @ Refusal::Nobody) => failed = Some(refusal),
+                        // Each of the others would take as long to say nothing.
+                        Err(refusal) => return ended(Some(refusal), out),
                     }
                 }
                 if out.len() == before {
@@ -161,10 +173,7 @@ impl JetStreamQueue {
                 }
             }
         }
-        match failed {
-            Some(error) if out.is_empty() => Err(error),
-            _ => Ok(()),
-        }
+        ended(failed, out)
     }
 
     async fn ask_seat(
@@ -174,7 +183,7 @@ impl JetStreamQueue {
         holder: &str,
         wanted: usize,
         out: &mut Vec<Delivery>,
-    ) -> Result<(), QueueError> {
+    ) -> Result<(), Refusal> {
         let seat = {
             let mut guard = turns.rota();
             guard.0.asked(at);
@@ -183,8 +192,7 @@ impl JetStreamQueue {
         // Whoever is told while this pull is under way asks again.
         turns.rota().0.empty(at, Instant::now());
         let began = Instant::now();
-        let got = self.fetch(stream_of(seat.kind), &seat.consumer(), wanted).await;
-        let got = got.map_err(|refusal| refusal.into_error(&format!("leasing from {}", seat.consumer())))?;
+        let got = self.fetch(stream_of(seat.kind), &seat.consumer(), wanted).await?;
         if got.len() >= wanted {
             turns.rota().0.woken(at);
         }
@@ -198,25 +206,24 @@ impl JetStreamQueue {
     pub(super) async fn fetch(&self, stream: &str, consumer: &str, wanted: usize) -> Result<Vec<Message>, Refusal> {
         let other = |error: &dyn std::fmt::Display| Refusal::Other(error.to_string());
         let (client, inbox) = (&self.link.client, self.link.client.new_inbox());
+        // What was asked over a connection that is gone is not answered over the next one.
+        let gone = self.link.sessions.changed.notified();
         let pulled = async {
             let mut answers = client.subscribe(inbox.clone()).await.map_err(|e| other(&e))?;
             let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
             let request = Bytes::from(format!("{{\"batch\":{wanted},\"no_wait\":true}}"));
             client.publish_with_reply(subject, inbox.clone(), request).await.map_err(|e| other(&e))?;
-            Ok(answers_of(&mut answers, wanted, self.link.deadline).await)
-        };
-        match tokio::time::timeout(self.link.deadline * 2, pulled).await {
-            Ok(Ok((got, None))) => Ok(got),
-            Ok(Ok((got, Some(refusal)))) => {
-                if got.is_empty() {
-                    Err(refusal)
-                } else {
-                    Ok(got)
-                }
+            let mut got = Vec::new();
+            let refusal = tokio::select! {
+                said = answers_of(&mut answers, wanted, self.link.deadline, &mut got) => said,
+                () = gone => Some(Refusal::Other("the connection went away".to_owned())),
+            };
+            match refusal {
+                Some(refusal) if got.is_empty() => Err(refusal),
+                _ => Ok(got),
             }
-            Ok(Err(refusal)) => Err(refusal),
-            Err(_) => Err(Refusal::Late),
-        }
+        };
+        tokio::time::timeout(self.link.deadline * 2, pulled).await.unwrap_or(Err(Refusal::Late))
     }
 
     /// Makes a delivery of a message, or settles what cannot be one.
@@ -298,28 +305,36 @@ impl JetStreamQueue {
     }
 }
 
+/// An error only counts where nothing was brought.
+fn ended(failed: Option<Refusal>, out: &[Delivery]) -> Result<(), QueueError> {
+    match failed {
+        Some(refusal) if out.is_empty() => Err(refusal.into_error("leasing")),
+        _ => Ok(()),
+    }
+}
+
 /// The messages that answer a pull, until the server says that there are no more, or all that were asked for are there.
 async fn answers_of(
     answers: &mut async_nats::Subscriber,
     wanted: usize,
     deadline: Duration,
-) -> (Vec<Message>, Option<Refusal>) {
-    let mut got = Vec::new();
+    got: &mut Vec<Message>,
+) -> Option<Refusal> {
     while got.len() < wanted {
         let Ok(Some(answer)) = tokio::time::timeout(deadline, answers.next()).await else {
-            return (got, Some(Refusal::Late));
+            return Some(Refusal::Late);
         };
         match answer.status {
             None | Some(StatusCode::OK) => got.push(answer),
             // 404 no messages, 408 expired: it has no more now.
             Some(StatusCode::NOT_FOUND | StatusCode::TIMEOUT) => break,
-            Some(StatusCode::NO_RESPONDERS) => return (got, Some(Refusal::Nobody)),
+            Some(StatusCode::NO_RESPONDERS) => return Some(Refusal::Nobody),
             Some(StatusCode::IDLE_HEARTBEAT) => {}
             Some(other) => {
                 let text = answer.description.unwrap_or_default();
-                return (got, Some(Refusal::Server(u64::from(other.as_u16()), text)));
+                return Some(Refusal::Server(u64::from(other.as_u16()), text));
             }
         }
     }
-    (got, None)
+    None
 }

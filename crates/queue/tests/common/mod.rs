@@ -1,0 +1,33 @@
+//! Tasks and queues for the tests against a real nats-server.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use ligase_domain::Digest;
+use ligase_proto::v1;
+use ligase_queue::testing::NatsServer;
+use ligase_queue::{JetStreamQueue, QueueOptions};
+use std::time::Duration;
+
+/// A probe task of an organisation.
+pub fn task(organisation: &str, name: &str) -> v1::Task {
+    v1::Task {
+        kind: "probe".to_owned(),
+        key: Digest::of(format!("{organisation}/{name}").as_bytes()).as_bytes().to_vec(),
+        sweep: vec![7; 32],
+        lane: "sweep".to_owned(),
+        publication: 1,
+        organisation: organisation.to_owned(),
+        zone: String::new(),
+        work: Some(v1::task::Work::Probe(v1::ProbeTask { ref_hint: name.to_owned(), ..Default::default() })),
+    }
+}
+
+pub fn options(server: &NatsServer, ack_wait: Duration) -> QueueOptions {
+    QueueOptions { ack_wait, replicas: server.count(), ..QueueOptions::new(server.urls()) }
+}
+
+pub async fn queue(options: &QueueOptions) -> JetStreamQueue {
+    let queue = JetStreamQueue::connect(options).await.unwrap();
+    queue.ensure().await.unwrap();
+    queue
+}
