@@ -26,6 +26,8 @@ use tokio::time::Instant;
 
 /// An idle process asks no more consumers a second than this.
 const IDLE_REQUESTS: f64 = 3.0;
+/// A pull that does not wait is answered at once, or its consumer hangs.
+const ANSWER: Duration = Duration::from_secs(2);
 /// The first wait of a verification that its maker asked for; it doubles with each.
 const REFUSED: Duration = Duration::from_secs(1);
 
@@ -164,8 +166,11 @@ impl JetStreamQueue {
                         Ok(()) => {}
                         // This consumer has no leader now; the others may have theirs.
                         Err(refusal @ Refusal::Nobody) => failed = Some(refusal),
-                        // Each of the others would take as long to say nothing.
-                        Err(refusal) => return ended(Some(refusal), out),
+                        // Each of the others may take as long to say nothing; the next turn begins with the next of them.
+                        Err(refusal) => {
+                            turns.rota().0.silent(*at, Instant::now());
+                            return ended(Some(refusal), out);
+                        }
                     }
                 }
                 if out.len() == before {
@@ -215,7 +220,7 @@ impl JetStreamQueue {
             client.publish_with_reply(subject, inbox.clone(), request).await.map_err(|e| other(&e))?;
             let mut got = Vec::new();
             let refusal = tokio::select! {
-                said = answers_of(&mut answers, wanted, self.link.deadline, &mut got) => said,
+                said = answers_of(&mut answers, wanted, self.link.deadline.min(ANSWER), &mut got) => said,
                 () = gone => Some(Refusal::Other("the connection went away".to_owned())),
             };
             match refusal {

@@ -9,6 +9,9 @@ use tokio::time::Instant;
 /// Of so many turns one begins with the middle lane, and one with the lowest.
 const TURNS: u64 = 16;
 
+/// A consumer that did not answer is left alone for so long.
+const SILENT: Duration = Duration::from_secs(10);
+
 /// What is known of a consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seen {
@@ -74,6 +77,11 @@ impl Rota {
         self.seats[at].1 = Seen::EmptyUntil(now + self.again / 2 + spread);
     }
 
+    /// It did not answer: while it hangs it must not hold up the others.
+    pub(crate) fn silent(&mut self, at: usize, now: Instant) {
+        self.seats[at].1 = Seen::EmptyUntil(now + self.again.max(SILENT));
+    }
+
     /// It may hold something after all.
     pub(crate) fn woken(&mut self, at: usize) {
         self.seats[at].1 = Seen::Perhaps;
@@ -96,5 +104,59 @@ impl Rota {
             Seen::EmptyUntil(then) => *then,
         };
         self.seats.iter().map(|(_, seen)| due(seen)).min().unwrap_or(now + self.again)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ligase_domain::TaskKind;
+
+    fn seats() -> Vec<Seat> {
+        let seat = |lane, shard| Seat { kind: TaskKind::Probe, zone: "any".to_owned(), lane, shard };
+        LANES.into_iter().flat_map(|lane| (0..4).map(move |shard| seat(lane, shard))).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_shard_has_its_turn_and_an_empty_one_is_left_alone_until_it_is_told_or_due() {
+        let (mut rota, now, again) =
+            (Rota::new(seats(), Duration::from_secs(8)), Instant::now(), Duration::from_secs(8));
+        assert_eq!(rota.of_lane(2, now), [8, 9, 10, 11]);
+        rota.asked(9);
+        assert_eq!(rota.of_lane(2, now), [10, 11, 8, 9]);
+        rota.asked(11);
+        rota.empty(8, now);
+        assert_eq!(rota.of_lane(2, now), [9, 10, 11]);
+        assert_eq!(rota.of_lane(2, now + again), [8, 9, 10, 11]);
+        let wake = rota.seat(8).wake();
+        let found = rota.find(&wake).unwrap();
+        rota.woken(found);
+        assert_eq!(rota.of_lane(2, now), [8, 9, 10, 11]);
+        rota.silent(8, now);
+        assert_eq!(rota.of_lane(2, now + again), [9, 10, 11]);
+        rota.forget();
+        assert_eq!(rota.of_lane(2, now).len(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn empty_consumers_are_asked_again_one_after_the_other() {
+        let (mut rota, now) = (Rota::new(seats(), Duration::from_secs(8)), Instant::now());
+        (0..12).for_each(|at| rota.empty(at, now));
+        let due = rota.due(now);
+        assert!(due >= now + Duration::from_secs(4));
+        let at_once: usize = (0..3).map(|lane| rota.of_lane(lane, due).len()).sum();
+        assert_eq!(at_once, 1, "they come in a burst");
+        let all: usize = (0..3).map(|lane| rota.of_lane(lane, now + Duration::from_secs(8)).len()).sum();
+        assert_eq!(all, 12);
+    }
+
+    #[test]
+    fn every_lane_begins_a_turn_and_the_urgent_one_most() {
+        let mut rota = Rota::new(seats(), Duration::from_secs(8));
+        let mut begins = [0; 3];
+        for _ in 0..TURNS {
+            begins[rota.lanes()[0]] += 1;
+        }
+        assert_eq!(begins, [14, 1, 1]);
     }
 }
