@@ -63,6 +63,12 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             };
             return self.inputs(&inside, receiver, call);
         }
+        if receiver.is_some() && self.ends_only(method, call) {
+            let by = format!("{dotted}(…)").into();
+            let inside =
+                Task { cleaned: Some(Cleaned { by, hash: false }), anchor: Some(task.anchored()), ..task.clone() };
+            return self.inputs(&inside, receiver, call);
+        }
         let sanitizers = &self.vocabulary.sanitizers;
         if sanitizers.neutral.iter().any(|n| n == method || *n == origin) {
             return;
@@ -80,6 +86,25 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             return self.through(&task, helper, call);
         }
         self.result(&task, receiver, &dotted, method, call);
+    }
+
+    /// Whether a call leaves a few characters of an end: `number.slice(-4)`, `pan.substring(pan.length() - 4)`.
+    fn ends_only(&self, method: &str, call: &Call<'t>) -> bool {
+        if !matches!(method, "slice" | "substr" | "substring" | "subSequence" | "takeLast" | "at") {
+            return false;
+        }
+        let of = |e: &Expr<'t>| -> String {
+            let text = self.index.text.get(e.at.start as usize..e.at.end as usize).unwrap_or_default();
+            text.chars().filter(|c| !c.is_whitespace()).take(80).collect()
+        };
+        let few = |n: &str| n.parse::<u32>().is_ok_and(|n| n <= 6);
+        let args: Vec<String> = call.args.iter().map(|a| of(&a.value)).collect();
+        match args.as_slice() {
+            [from] | [from, _] if from.starts_with('-') => few(&from[1..]),
+            [from] | [from, _] if from.contains("len") => from.rsplit_once('-').is_some_and(|(_, n)| few(n)),
+            [from, to] if from == "0" => few(to),
+            _ => false,
+        }
     }
 
     /// Calls that let the value pass: conversions, formats, `map` with what it makes of each.

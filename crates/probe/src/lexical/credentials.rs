@@ -74,6 +74,12 @@ pub(super) fn look(rules: &Rules, class: &PathClass, text: &str, lines: &Lines) 
         let lower = text.to_ascii_lowercase();
         if names.words.iter().any(|w| lower.contains(w.as_str())) {
             named(names, expressions, class, text, lines, &mut found);
+            // Maps and sign-in of a browser need a key that everybody sees.
+            if let Some((values, _)) =
+                names.browser.as_ref().filter(|(_, b)| b.iter().any(|w| lower.contains(w.as_str())))
+            {
+                found.retain(|(start, end), _| !text.get(*start..*end).is_some_and(|v| values.is_match(v)));
+            }
         }
         if text.contains("://") {
             addresses(names, expressions, text, &mut found);

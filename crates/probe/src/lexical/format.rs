@@ -59,6 +59,15 @@ struct NamesSpec {
     references: String,
     placeholders: String,
     digests: String,
+    /// Keys that a browser is given, and what stands in the same file where it is.
+    browser: Option<BrowserSpec>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BrowserSpec {
+    values: String,
+    beside: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +134,8 @@ pub(super) struct Names {
     pub(super) references: Regex,
     pub(super) placeholders: Regex,
     pub(super) digests: Regex,
+    /// Values that a browser is given, where a file says one of these words.
+    pub(super) browser: Option<(Regex, Vec<String>)>,
 }
 
 /// A setting that says whether certificates are checked.
@@ -247,6 +258,10 @@ impl Rules {
                 references: regex(&names.references)?,
                 placeholders: regex(&names.placeholders)?,
                 digests: regex(&names.digests)?,
+                browser: match &names.browser {
+                    Some(browser) => Some((regex(&browser.values)?, browser.beside.clone())),
+                    None => None,
+                },
             });
         }
         for setting in spec.settings {

@@ -5,7 +5,9 @@ use super::format::{Rules, Setting};
 use super::{Lines, commented, language};
 use crate::snippet::snippet;
 use ligase_domain::{PathClass, Seen, Value};
+use regex::Regex;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// Bytes that stand beside a setting.
 const BESIDE: usize = 600;
@@ -49,6 +51,8 @@ pub(super) fn look(rules: &Rules, class: &PathClass, text: &str, lines: &Lines) 
                         "enforced".to_owned(),
                         Value::from(if on {
                             "yes"
+                        } else if chosen(text, whole.start()) {
+                            "chosen"
                         } else if own_check(text, whole.end()) {
                             "unknown"
                         } else {
@@ -64,6 +68,58 @@ pub(super) fn look(rules: &Rules, class: &PathClass, text: &str, lines: &Lines) 
         }
     }
     found.into_values().collect()
+}
+
+/// Whether somebody has to ask for it: a branch of a setting that says so, or one of two connections that is named for it.
+fn chosen(text: &str, at: usize) -> bool {
+    let Some(words) = CHOICES.as_ref() else { return false };
+    let from = at.saturating_sub(CALL);
+    let bytes = text.as_bytes();
+    let line = |n: usize| {
+        let start = text.get(..n).and_then(|t| t.rfind('\n')).map_or(0, |s| s + 1);
+        text.get(start..n).unwrap_or_default()
+    };
+    if words.named.is_match(line(at)) {
+        return true;
+    }
+    let mut depth = 0usize;
+    for n in (from..at).rev() {
+        match bytes[n] {
+            b'}' => depth += 1,
+            b'{' if depth > 0 => depth -= 1,
+            b'{' => {
+                let head = line(n).trim();
+                if words.function.is_match(head) {
+                    return false;
+                }
+                if let Some(found) = words.branch.captures(head) {
+                    let condition = found.get(1).map_or("", |m| m.as_str());
+                    let lower = condition.to_ascii_lowercase();
+                    return words.asked.is_match(condition)
+                        || (lower.contains("production") && (lower.contains("!=") || lower.contains('!')));
+                }
+            }
+            _ => {}
+        }
+    }
+    false
+}
+
+static CHOICES: LazyLock<Option<Choices>> = LazyLock::new(|| {
+    Some(Choices {
+        named: Regex::new(r"(?i)(\b\w*(insecure|unverified|self_?signed|skip_?verify|no_?verify|ignore_?tls|ignore_?ssl)\w*\s*(:=|[:=?]))").ok()?,
+        branch: Regex::new(r"(?:^|\}\s*else\s+|\s)if\b(.*)$").ok()?,
+        asked: Regex::new(r"(?i)insecure|skip|ignore|self_?signed|no_?verify|verify|unauthorized|trust_?all|allow|debug|\bdev\b|is_?dev|development|is_?local").ok()?,
+        function: Regex::new(r"^(func\b|(export\s+)?(async\s+)?function\b|(public|private|protected)\b.*\)\s*(throws\b.*)?$)").ok()?,
+    })
+});
+
+/// How a choice is written.
+struct Choices {
+    named: Regex,
+    branch: Regex,
+    asked: Regex,
+    function: Regex,
 }
 
 /// Whether the program checks by itself beside the setting; what it checks is not read here.
@@ -122,6 +178,24 @@ mod tests {
             ("javascript", "new https.Agent({ rejectUnauthorized: true })\n", vec!["yes"]),
             ("go", "c := &tls.Config{InsecureSkipVerify: true}\n", vec!["no"]),
             ("go", "c := &tls.Config{InsecureSkipVerify: true, VerifyConnection: pinned}\n", vec!["unknown"]),
+            (
+                "go",
+                "func f() {\n\tif cfg.IgnoreTLSErrors {\n\t\tt.TLS = &tls.Config{InsecureSkipVerify: true}\n\t}\n}\n",
+                vec!["chosen"],
+            ),
+            (
+                "go",
+                "func f() {\n\tif cfg.UseTLS {\n\t\tt.TLS = &tls.Config{InsecureSkipVerify: true}\n\t}\n}\n",
+                vec!["no"],
+            ),
+            ("go", "if cfg.Insecure {\n\twarn()\n}\nc := &tls.Config{InsecureSkipVerify: true}\n", vec!["no"]),
+            (
+                "typescript",
+                "this.insecureAgent = new https.Agent({ ...options, rejectUnauthorized: false });\n",
+                vec!["chosen"],
+            ),
+            ("typescript", "if (env === 'production') {\n  ssl = { rejectUnauthorized: false };\n}\n", vec!["no"]),
+            ("typescript", "if (env !== 'production') {\n  ssl = { rejectUnauthorized: false };\n}\n", vec!["chosen"]),
             ("dotenv", "DATABASE_URL=postgres://u:${P}@db.shop.io:5432/x?sslmode=disable\n", vec!["no"]),
             ("dotenv", "DATABASE_URL=postgres://u:${P}@db:5432/x?sslmode=disable\n", vec![]),
         ] {

@@ -29,7 +29,8 @@ pub(super) fn source_of(names: &Names, value: &str) -> Option<Source> {
     if names.references.is_match(value) {
         return Some(Source::Reference);
     }
-    if names.placeholders.is_match(value) || repeats(value) {
+    let inside = decoded(value).is_some_and(|d| names.placeholders.is_match(&d));
+    if names.placeholders.is_match(value) || repeats(value) || inside {
         return Some(Source::Placeholder);
     }
     if names.digests.is_match(value) || is_uuid(value) || value.contains("://") || value.starts_with(['/', '.', '~']) {
@@ -41,6 +42,33 @@ pub(super) fn source_of(names: &Names, value: &str) -> Option<Source> {
     let secret =
         plain && value.len() >= 12 && digits >= 2 && letters >= 4 && !wordy(value) && entropy(value) >= ENTROPY;
     secret.then_some(Source::Literal)
+}
+
+/// What a value says in base64, where that is text: `bXktc2VjcmV0LWtleQ==` is an example as much as `my-secret-key`.
+fn decoded(value: &str) -> Option<String> {
+    let plain = value.trim_end_matches('=');
+    if plain.len() < 16 || plain.len() > 400 {
+        return None;
+    }
+    let (mut bits, mut held, mut out) = (0u32, 0u32, Vec::new());
+    for byte in plain.bytes() {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6 | u32::from(six)) & 0xFFFF;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            out.push(u8::try_from(bits >> held & 0xFF).ok()?);
+        }
+    }
+    let text = String::from_utf8(out).ok()?;
+    text.chars().all(|c| !c.is_control() || c == '\n').then_some(text)
 }
 
 /// One character over and over, or a run of the keyboard.

@@ -270,6 +270,9 @@ pub(crate) struct Role {
     pub(crate) parameters: bool,
     #[serde(default)]
     pub(crate) exact: bool,
+    /// What the handler is called, too: the last part of its name, whole.
+    #[serde(default)]
+    pub(crate) handler: String,
 }
 
 /// What encrypts or hashes a value before it is stored, by the words of its name.

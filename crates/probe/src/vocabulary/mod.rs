@@ -41,13 +41,16 @@ pub(crate) struct RoleRule {
     methods: Vec<String>,
     parameters: bool,
     path: Regex,
+    handler: Option<Regex>,
 }
 
 impl RoleRule {
     /// Whether an endpoint has this role.
-    pub(crate) fn holds(&self, method: &str, path: &str) -> bool {
+    pub(crate) fn holds(&self, method: &str, path: &str, handler: &str) -> bool {
         let trimmed = if path.len() > 1 { path.trim_end_matches('/') } else { path };
+        let name = handler.rsplit('.').next().unwrap_or(handler);
         self.methods.iter().any(|m| m == method)
+            && self.handler.as_ref().is_none_or(|h| h.is_match(name))
             && (self.parameters || !path.contains('{'))
             && self.path.is_match(trimmed)
     }
@@ -92,8 +95,8 @@ impl Vocabulary {
     }
 
     /// The role of an endpoint, `none` where nothing says one.
-    pub(crate) fn role(&self, method: &str, path: &str) -> &str {
-        self.roles.iter().find(|r| r.holds(method, path)).map_or("none", |r| r.role.as_str())
+    pub(crate) fn role(&self, method: &str, path: &str, handler: &str) -> &str {
+        self.roles.iter().find(|r| r.holds(method, path, handler)).map_or("none", |r| r.role.as_str())
     }
 }
 
@@ -150,14 +153,16 @@ impl Merged {
         for (file, spec) in &self.role_documents {
             for role in &spec.roles {
                 let before = if role.exact { "" } else { &spec.before };
-                match Regex::new(&format!("(?i)^{before}{}$", role.path)) {
-                    Ok(path) => out.push(RoleRule {
+                let handler = (!role.handler.is_empty()).then(|| Regex::new(&format!("(?i)^{}$", role.handler)));
+                match (Regex::new(&format!("(?i)^{before}{}$", role.path)), handler.transpose()) {
+                    (Ok(path), Ok(handler)) => out.push(RoleRule {
                         role: role.role.clone(),
                         methods: role.methods.clone(),
                         parameters: role.parameters,
                         path,
+                        handler,
                     }),
-                    Err(error) => errors.push(
+                    (Err(error), _) | (_, Err(error)) => errors.push(
                         DocumentError::whole(
                             "E-ENDPOINTROLES-PATTERN",
                             file,

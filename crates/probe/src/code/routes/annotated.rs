@@ -350,7 +350,7 @@ impl<'f> Reading<'_, '_, 'f> {
                         handler: handler.clone(),
                         guards,
                         reason,
-                        files_only: false,
+                        files_only: method.unit.flag("shows"),
                         anchors: self.anchors(&method),
                         files,
                     });

@@ -17,6 +17,14 @@ impl Machine<'_, '_> {
                 parts.get(3).and_then(Value::as_text).and_then(|t| t.strip_prefix("s:")).unwrap_or_default().to_owned();
             return self.imported(at.file, &module, "default");
         }
+        // Go's `new(T)`.
+        if let (Some("n:new"), Some(ty), "go") = (
+            callee.as_text(),
+            parts.get(3).and_then(Value::as_text).and_then(|t| t.strip_prefix("n:")),
+            self.world.files[at.file].language,
+        ) {
+            return self.typed(at.file, ty);
+        }
         // `a.b.method(…)`: who is asked, and how the method is called.
         let (receiver, method) = match callee {
             Value::Text(text) => match text.strip_prefix("n:").and_then(|d| d.rsplit_once('.')) {
@@ -226,6 +234,11 @@ impl Machine<'_, '_> {
         if !root {
             self.called.insert(key.clone());
         }
+        // A decorator is called at every controller and gives the same each time.
+        let same = args.is_empty() && this.is_none() && !root && self.modules.get(&file) == Some(&parent);
+        if let (true, Some(val)) = (same, self.given.get(&key)) {
+            return val.clone();
+        }
         let runs = self.runs.entry(key.clone()).or_default();
         *runs += 1;
         if *runs > MAX_RUNS || self.running.len() >= MAX_DEPTH || !self.running.insert(key.clone()) {
@@ -265,6 +278,9 @@ impl Machine<'_, '_> {
         }
         let out = self.scope(file, env, &id);
         self.running.remove(&key);
+        if same && matches!(out, Val::Made(_) | Val::Outside(_) | Val::Text(_)) {
+            self.given.insert(key, out.clone());
+        }
         out
     }
 

@@ -26,6 +26,8 @@ const MAX_NAMES: usize = 16;
 const MAX_PLACES: usize = 10;
 /// Fields of a class.
 const MAX_FIELDS: usize = 30;
+/// What a class is made of: a struct may embed one for each part of an application.
+const MAX_BASES: usize = 40;
 /// Bytes of a value in one fact; a larger one is unknown.
 const MAX_VALUE: usize = 2_400;
 /// Words of functions that put an application together.
@@ -325,10 +327,11 @@ impl<'t> Emitter<'_, 't> {
         let returns_more = function.body.iter().any(|s| matches!(&s.kind, StmtKind::Return(Some(e)) if matches!(e.kind, ExprKind::Function(_) | ExprKind::Call(_) | ExprKind::Name(_) | ExprKind::Object(_))));
         let request = function.params.iter().any(|p| of_a_request(p.name, p.ty.as_ref().map_or("", |t| of_pointer(t))));
         let java = self.places == 0;
-        let keep = routing || (together && !java);
+        // A chain of rules may have no arguments at all: `anyRequest().authenticated()`.
+        let chain = java && function.params.iter().any(|p| p.ty.as_ref().is_some_and(|t| t.name.ends_with("Security")));
+        let keep = routing || (together && !java) || chain;
         let returns_more = returns_more && (!java || routing);
-        let request = request
-            && (!java || function.params.iter().any(|p| p.ty.as_ref().is_some_and(|t| t.name.ends_with("Security"))));
+        let request = request && (!java || chain);
         let says = summary.says_something() && (!java || !summary.refuses.is_empty());
         let worth = keep || returns_more || request || says || !function.annotations.is_empty();
         if worth && self.units > 0 {
@@ -394,7 +397,7 @@ impl<'t> Emitter<'_, 't> {
         let attributes = Attributes::default()
             .with("name", cut(class.name))
             .some("scope", scope)
-            .some("bases", texts(class.bases.iter().take(8).map(|b| cut(&b.name))))
+            .some("bases", texts(class.bases.iter().take(MAX_BASES).map(|b| cut(&b.name))))
             .some("base_args", base_arguments(self.text, class))
             .some("annotations", class.annotations.iter().take(12).map(annotation).collect::<Vec<_>>())
             .some("fields", fields)

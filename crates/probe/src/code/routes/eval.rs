@@ -15,7 +15,7 @@ const MAX_EVALUATIONS: usize = 3_000_000;
 /// Calls inside calls.
 pub(super) const MAX_DEPTH: usize = 28;
 /// How often one function is run.
-pub(super) const MAX_RUNS: u16 = 60;
+pub(super) const MAX_RUNS: u16 = 240;
 /// Parts of a list that a loop runs over.
 pub(super) const MAX_ELEMENTS: usize = 200;
 /// Objects of one revision.
@@ -138,6 +138,8 @@ pub(super) struct Machine<'w, 'f> {
     pub(super) modules: HashMap<usize, usize>,
     pub(super) running: HashSet<(usize, Rc<str>)>,
     pub(super) runs: HashMap<(usize, Rc<str>), u16>,
+    /// What functions gave that were called without arguments, where nothing else can change it.
+    pub(super) given: HashMap<(usize, Rc<str>), Val>,
     pub(super) left: usize,
     pub(super) depth: usize,
     pub defaults: HashMap<usize, usize>,
@@ -160,6 +162,7 @@ impl<'w, 'f> Machine<'w, 'f> {
             modules: HashMap::new(),
             running: HashSet::new(),
             runs: HashMap::new(),
+            given: HashMap::new(),
             left: MAX_EVALUATIONS,
             depth: 0,
             defaults: HashMap::new(),

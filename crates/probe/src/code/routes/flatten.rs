@@ -4,6 +4,7 @@
 use super::eval::{Event, Machine, Route, Val};
 use super::guards::{Guard, Guards};
 use super::out::{Endpoint, Hung, Sink};
+use crate::emit::Facts;
 use ligase_domain::Span;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -173,16 +174,10 @@ impl Walk<'_, '_> {
         {
             hung.push(Hung { guard: inside, from: "handler" });
         }
-        let reason = match way.reason {
-            "" if full.contains("{?}") => {
-                if path.contains("{?}") {
-                    "path-not-a-constant"
-                } else {
-                    "prefix-not-a-constant"
-                }
-            }
-            reason => reason,
-        };
+        let strange = way.guards.iter().any(|(below, _)| below.is_some());
+        let (full, reason) = reason_of(full, &path, way.reason, strange);
+        let hidden = reason.is_empty() && hidden(&machine.specs[machine.routers[router].spec], &route.handler);
+        let reason = if hidden { "handler-not-resolved" } else { reason };
         let spec = &machine.specs[machine.routers[router].spec];
         let seen = &machine.world.files[route.file].looked.observations.seen[route.step];
         let anchor = |tag: &str| seen.anchors.get(&format!("{tag}{}", route.call)).copied();
@@ -207,7 +202,7 @@ impl Walk<'_, '_> {
                 handler: self.guards.symbol(machine, &route.handler),
                 guards: hung.clone(),
                 reason,
-                files_only: files_only(spec, &route.handler),
+                files_only: files_only(spec, &route.handler) || shows(machine, &route.handler),
                 anchors: anchors.clone(),
                 files: files.clone(),
             });
@@ -224,6 +219,44 @@ fn files_only(spec: &super::spec::Spec, handler: &Val) -> bool {
         }
         _ => false,
     }
+}
+
+/// Why a path is not known. Where a base path comes from the configuration, everything stands below it; only what is guarded
+/// by its path does not.
+fn reason_of(full: String, path: &str, reason: &'static str, by_path: bool) -> (String, &'static str) {
+    let based = full.trim_start_matches('/').strip_prefix("{?}").map(|rest| join("", rest));
+    let full = match based {
+        Some(rest) if !by_path && !rest.contains("{?}") => rest,
+        _ => full,
+    };
+    let reason = match reason {
+        "" if full.contains("{?}") && path.contains("{?}") => "path-not-a-constant",
+        "" if full.contains("{?}") => "prefix-not-a-constant",
+        reason => reason,
+    };
+    (full, reason)
+}
+
+/// Whether a handler shows what is the same for everybody.
+fn shows(machine: &Machine<'_, '_>, handler: &Val) -> bool {
+    match handler {
+        Val::Unit(file, id, _) => machine.world.files[*file].units.get(&**id).is_some_and(|u| u.flag("shows")),
+        Val::Made(made) => shows(machine, &made.result),
+        _ => false,
+    }
+}
+
+/// Whether nothing is known of what answers, where what answers is what mostly guards: an object that takes every request.
+fn hidden(spec: &super::spec::Spec, handler: &Val) -> bool {
+    spec.method_in_path
+        && match handler {
+            Val::Unknown => true,
+            Val::Made(made) => {
+                matches!(&made.callee, Val::Outside(name) if spec.wrappers.iter().any(|w| **w == **name))
+                    && made.args.iter().all(|a| matches!(a, Val::Unknown | Val::Text(_) | Val::Object(_)))
+            }
+            _ => false,
+        }
 }
 
 /// Each guard once, the nearest first.

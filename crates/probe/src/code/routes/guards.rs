@@ -181,9 +181,13 @@ impl Guards<'_> {
         } else if !refuses.is_empty() {
             guard.kind = "authorization";
         }
-        guard.optional = unit.flag("missing_passes");
+        guard.optional = unit.flag("missing_passes") || switched_off(machine, unit, env);
         if guard.kind == "other" && depth > 0 {
             self.asked(machine, file, unit, env, depth, &mut guard);
+        }
+        // Somebody is sent away who shows nothing; how he is told is not known.
+        if guard.kind == "other" && unit.flag("stops") && unit.flag("hands_on") {
+            guard.kind = "unknown";
         }
         guard
     }
@@ -345,15 +349,23 @@ impl Guards<'_> {
                 .map(str::to_owned)
                 .collect();
             let at = At { file, env, step: 0, condition: false };
+            let mut unsure = false;
             for name in calls {
-                if let Val::Unit(f, inner, e) = machine.name(at, &name) {
-                    let asked = self.unit(machine, f, &inner, e, MAX_DEPTH - 1);
-                    if asked.guards() && !asked.optional {
-                        return Some(asked);
+                match machine.name(at, &name) {
+                    Val::Unit(f, inner, e) => {
+                        let asked = self.unit(machine, f, &inner, e, MAX_DEPTH - 1);
+                        if asked.guards() && !asked.optional {
+                            return Some(asked);
+                        }
                     }
+                    Val::Unknown => unsure |= insists(name.rsplit('.').next().unwrap_or(&name)),
+                    _ => {}
                 }
             }
-            return None;
+            if !unsure {
+                return None;
+            }
+            guard.kind = "unknown";
         }
         Some(guard)
     }
@@ -384,12 +396,35 @@ fn verb_of_asking(name: &str) -> bool {
                 | "can"
         )
     }) && asks_who(name)
+        || matches!(name, "auth" | "Auth" | "authn" | "authz")
+}
+
+/// Verbs that stand for nothing but a refusal.
+fn insists(name: &str) -> bool {
+    words(name).iter().any(|w| {
+        matches!(
+            w.as_str(),
+            "require" | "ensure" | "assert" | "authorize" | "authorise" | "authenticate" | "protect" | "must"
+        )
+    }) && asks_who(name)
+}
+
+/// Whether everything that a function refuses hangs on a switch that whoever made it left off: `authenticate('jwt', false)`.
+fn switched_off(machine: &Machine<'_, '_>, unit: &Seen, env: usize) -> bool {
+    pairs(unit, "switches").iter().any(|(name, wanted)| match machine.var(env, name) {
+        Some(Val::Text(text)) => matches!(&*text, "true" | "false") && *text != **wanted,
+        _ => false,
+    })
 }
 
 fn metadata(unit: &Seen) -> Vec<(String, String)> {
+    pairs(unit, "metadata")
+}
+
+fn pairs(unit: &Seen, name: &str) -> Vec<(String, String)> {
     let pair = |v: &Value| {
         let list = v.as_list()?;
         Some((list.first()?.as_text()?.to_owned(), list.get(1)?.as_text()?.to_owned()))
     };
-    unit.list("metadata").iter().filter_map(pair).collect()
+    unit.list(name).iter().filter_map(pair).collect()
 }

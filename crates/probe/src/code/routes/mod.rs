@@ -14,6 +14,7 @@ mod names;
 mod nest;
 mod out;
 mod register;
+mod shows;
 pub(crate) mod spec;
 mod spring;
 mod summary;

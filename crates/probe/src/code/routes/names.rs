@@ -118,11 +118,24 @@ impl Machine<'_, '_> {
                 _ => Val::Module(found),
             },
             None if module.starts_with('.') || module.starts_with("@/") || module.starts_with("~/") => Val::Unknown,
-            None => Val::Outside(Rc::from(match name {
-                Some(name) => format!("{module}.{name}"),
-                None => module.to_owned(),
-            })),
+            None => match self.of_package(module, name) {
+                Some(val) => val,
+                None => Val::Outside(Rc::from(match name {
+                    Some(name) => format!("{module}.{name}"),
+                    None => module.to_owned(),
+                })),
+            },
         }
+    }
+
+    /// What a package of the same repository gives: `@acme/shared` that lies in `libs/shared`. The name alone does not say that
+    /// it lies here, so it must give what is asked for.
+    fn of_package(&mut self, module: &str, name: Option<&str>) -> Option<Val> {
+        let (scope, package) = module.strip_prefix('@')?.split_once('/')?;
+        let known = self.specs.iter().any(|s| s.controllers.iter().any(|c| c.starts_with(&format!("@{scope}/"))));
+        let found = self.world.packages.get(package).filter(|f| f.len() == 1 && !known)?[0];
+        let val = self.export(found, name?, 8);
+        (!matches!(val, Val::Unknown)).then_some(val)
     }
 
     /// What a file gives under a name.

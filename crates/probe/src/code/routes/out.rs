@@ -31,7 +31,7 @@ pub(super) struct Endpoint {
     pub handler: String,
     pub guards: Vec<Hung>,
     pub reason: &'static str,
-    /// What answers serves files.
+    /// What answers serves files, or shows what is the same for everybody.
     pub files_only: bool,
     pub anchors: BTreeMap<String, Span>,
     pub files: BTreeSet<usize>,
@@ -74,10 +74,11 @@ impl<'w, 'f> Sink<'w, 'f> {
         let any = method == "ANY";
         let role = ["GET", "POST"]
             .iter()
-            .map(|m| self.vocabulary.role(if any { m } else { method }, &endpoint.full_path))
+            .map(|m| self.vocabulary.role(if any { m } else { method }, &endpoint.full_path, &endpoint.handler))
             .find(|r| *r != "none")
             .unwrap_or("none");
-        let role = if role == "none" && endpoint.files_only { "static" } else { role };
+        let reads = matches!(method, "GET" | "HEAD" | "ANY");
+        let role = if role == "none" && reads && endpoint.files_only { "static" } else { role };
         let attributes = Attributes::default()
             .with("language", self.world.files[endpoint.file].language)
             .with("stack", endpoint.stack.as_str())

@@ -1,7 +1,7 @@
 //! What a router's methods do: hang a route, put a guard before what comes later, give a group, mount a router. Next:
 //! `flatten.rs`, which walks what was hung.
 
-use super::eval::{At, Event, Machine, Route, Val};
+use super::eval::{At, Event, Machine, Made, Route, Val};
 use super::world::unversioned;
 use crate::emit::Facts;
 use std::rc::Rc;
@@ -313,6 +313,32 @@ fn path_of(args: &[Val]) -> (String, &[Val]) {
     }
 }
 
+/// What a handler is wrapped in. A function that only hands it on to another is what that other is; the handler itself is
+/// taken out of it, since what a handler refuses does not stand before it.
+fn wrapper(made: &Rc<Made>, handler: &Val) -> Val {
+    if !matches!(made.callee, Val::Unit(..)) || !matches!(made.result, Val::Made(_)) {
+        return made.callee.clone();
+    }
+    without(&Val::Made(made.clone()), handler, 6)
+}
+
+fn without(val: &Val, handler: &Val, depth: u8) -> Val {
+    let same = |v: &Val| match (v, handler) {
+        (Val::Unit(f, a, _), Val::Unit(g, b, _)) => f == g && a == b,
+        (Val::Made(a), Val::Made(b)) => Rc::ptr_eq(a, b),
+        _ => false,
+    };
+    match val {
+        Val::Made(made) if depth > 0 => Val::Made(Rc::new(Made {
+            callee: without(&made.callee, handler, depth - 1),
+            args: made.args.iter().filter(|a| !same(a)).map(|a| without(a, handler, depth - 1)).collect(),
+            result: without(&made.result, handler, depth - 1),
+        })),
+        val if same(val) => Val::Unknown,
+        val => val.clone(),
+    }
+}
+
 /// What a handler is wrapped in, the outer first, and the handler itself.
 pub(super) fn unwrap(val: &Val, machine: &mut Machine<'_, '_>) -> (Vec<Val>, Val) {
     let (mut guards, mut at) = (Vec::new(), val.clone());
@@ -328,7 +354,7 @@ pub(super) fn unwrap(val: &Val, machine: &mut Machine<'_, '_>) -> (Vec<Val>, Val
             Some(inner) => {
                 let plain = matches!(&made.callee, Val::Outside(name) if machine.specs.iter().any(|s| s.wrappers.iter().any(|w| **w == **name)));
                 if !plain {
-                    guards.push(made.callee.clone());
+                    guards.push(wrapper(&made, &inner));
                 }
                 at = inner;
             }

@@ -52,6 +52,9 @@ pub(super) struct Spring {
     /// Modules that use the library.
     uses: BTreeSet<String>,
     method_security: bool,
+    /// Modules that say that they are a resource server and give it no rules of their own: every request needs a token.
+    resource: BTreeSet<String>,
+    ruled: BTreeSet<String>,
 }
 
 /// The folder of a module of the build.
@@ -95,7 +98,13 @@ fn items(value: &Value) -> Vec<Item<'_>> {
 
 impl Spring {
     pub(super) fn new(machine: &mut Machine<'_, '_>) -> Self {
-        let mut spring = Self { chains: Vec::new(), uses: BTreeSet::new(), method_security: false };
+        let mut spring = Self {
+            chains: Vec::new(),
+            uses: BTreeSet::new(),
+            method_security: false,
+            resource: BTreeSet::new(),
+            ruled: BTreeSet::new(),
+        };
         for file in 0..machine.world.files.len() {
             let here = &machine.world.files[file];
             if !here.is_source() || here.language != "java" {
@@ -111,6 +120,14 @@ impl Spring {
                     .is_some_and(|n| n.contains("MethodSecurity"))
             };
             spring.method_security |= here.classes.values().any(|c| c.list("annotations").iter().any(enables));
+            let named = |a: &Value, name: &str| {
+                a.as_list().and_then(|l| l.first()).and_then(Value::as_text).is_some_and(|n| n == name)
+            };
+            for class in here.classes.values() {
+                if class.list("annotations").iter().any(|a| named(a, "EnableResourceServer")) {
+                    spring.resource.insert(root_of(&here.path));
+                }
+            }
             let units: Vec<_> = here
                 .units
                 .values()
@@ -121,6 +138,13 @@ impl Spring {
                 })
                 .collect();
             for unit in units {
+                let of_server = here
+                    .classes
+                    .get(unit.str("class"))
+                    .is_some_and(|c| c.texts("bases").any(|b| b.ends_with("ResourceServerConfigurerAdapter")));
+                if of_server {
+                    spring.ruled.insert(root_of(&here.path));
+                }
                 spring.read(
                     machine,
                     file,
@@ -276,6 +300,13 @@ impl Spring {
     ) -> &'static str {
         let root = root_of(&machine.world.files[file].path);
         let own: Vec<&Chain> = self.chains.iter().filter(|c| c.root == root).collect();
+        if self.resource.contains(&root) && !self.ruled.contains(&root) {
+            let symbol = "org.springframework.security.oauth2.config.annotation.web.configuration.EnableResourceServer";
+            let (symbol, metadata, files) = (symbol.to_owned(), Vec::new(), BTreeSet::new());
+            let guard = Guard { kind: "authentication", symbol, optional: false, metadata, files };
+            hung.push(Hung { guard, from: "filter-chain" });
+            return "";
+        }
         if own.is_empty() {
             let elsewhere = self.uses.contains(&root) || !self.chains.is_empty();
             return if elsewhere { "security-chain-not-found" } else { "" };

@@ -1,6 +1,7 @@
 //! What the body of a function does to a request: whether it refuses, on what condition, whether it hands on, whom it asks.
 //! A function inside counts as part of the one around it, because a middleware is mostly made by a function. Next: `emit.rs`.
 
+use super::shows::only_shows;
 use crate::code::model::{BlockKind, Expr, ExprKind, Function, Stmt, StmtKind};
 use crate::emit::{Attributes, texts};
 use crate::vocabulary::{Vocabulary, words};
@@ -108,7 +109,13 @@ pub(super) struct Summary {
     pub refuses: BTreeSet<&'static str>,
     checked: BTreeSet<&'static str>,
     missing_passes: bool,
+    /// Whoever shows nothing is sent away without a refusal that is known.
+    stops: bool,
+    /// `if (!user && isStrict) throw …`: what has to be on or off for it, and whether something refuses without that.
+    switches: Vec<(String, &'static str)>,
+    always: bool,
     hands_on: bool,
+    shows: bool,
     pub calls: Vec<String>,
     truths: [bool; 2],
     other_result: bool,
@@ -135,6 +142,7 @@ impl<'t> Reader<'_, 't> {
         let mut out = Summary::default();
         let requests: Vec<&str> = function.params.iter().map(|p| p.name).collect();
         self.statements(&function.body, Around::default(), &requests, &mut out);
+        out.shows = only_shows(function);
         out
     }
 
@@ -210,8 +218,16 @@ impl<'t> Reader<'_, 't> {
         let next =
             first.len() <= 3 && first.iter().any(|s| next_called(&s.kind)) && !first.iter().any(|s| self.refuses(s));
         let leaves = first.iter().any(|s| matches!(s.kind, StmtKind::Return(_)));
-        if negated && asks && leaves && (next || truth) {
-            out.missing_passes = true;
+        if !(negated && asks) {
+            return;
+        }
+        out.missing_passes |= leaves && (next || truth);
+        if first.iter().any(|s| self.refuses(s)) {
+            let found = switches(text);
+            out.always |= found.is_empty();
+            out.switches.extend(found);
+        } else {
+            out.stops |= leaves && !next && !truth;
         }
     }
 
@@ -395,6 +411,20 @@ impl<'t> Reader<'_, 't> {
     }
 }
 
+/// Names that a condition wants on or off beside what it asks: `!user && isStrict`, `token == "" && !optional`.
+fn switches(condition: &str) -> Vec<(String, &'static str)> {
+    let name =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_') && !asks_who(part);
+    let parts = condition.trim_matches(['(', ')']).split("&&").map(str::trim);
+    parts
+        .filter_map(|part| match part.strip_prefix('!') {
+            Some(inner) => name(inner).then(|| (inner.to_owned(), "false")),
+            None => name(part).then(|| (part.to_owned(), "true")),
+        })
+        .take(4)
+        .collect()
+}
+
 fn known(kind: &str) -> &'static str {
     if kind == "authentication" { "authentication" } else { "authorization" }
 }
@@ -428,18 +458,23 @@ impl Expr<'_> {
 impl Summary {
     /// Whether anything was seen that linking could ask.
     pub(super) fn says_something(&self) -> bool {
-        !self.refuses.is_empty() || self.hands_on || !self.calls.is_empty()
+        !self.refuses.is_empty() || self.hands_on || self.shows || !self.calls.is_empty()
     }
 
     /// As attributes of a unit.
     pub(super) fn attributes(self, attributes: Attributes) -> Attributes {
-        let keys: Vec<Value> =
-            self.metadata.into_iter().take(4).map(|(k, w)| Value::List(texts([k.as_str(), w]))).collect();
+        let pairs = |list: Vec<(String, &'static str)>| -> Vec<Value> {
+            list.into_iter().take(4).map(|(k, w)| Value::List(texts([k.as_str(), w]))).collect()
+        };
+        let keys = pairs(self.metadata);
         attributes
             .some("refuses", texts(self.refuses))
             .some("checked", texts(self.checked))
             .some("missing_passes", self.missing_passes)
+            .some("stops", self.stops)
+            .some("switches", if self.always { Vec::new() } else { pairs(self.switches) })
             .some("hands_on", self.hands_on)
+            .some("shows", self.shows)
             .some("calls", texts(self.calls))
             .some("only_true", self.truths == [false, true] && !self.other_result)
             .some("says_false", self.truths[0])

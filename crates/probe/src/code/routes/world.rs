@@ -43,6 +43,8 @@ pub(super) struct World<'f> {
     by_path: HashMap<String, usize>,
     /// Last part of a path without its ending → files.
     by_stem: HashMap<String, Vec<usize>>,
+    /// The file that stands for a folder as a whole, by the folder's name.
+    pub(super) packages: HashMap<String, Vec<usize>>,
     /// Go: folder → files.
     pub folders: BTreeMap<String, Vec<usize>>,
     /// Last part of a folder → folders.
@@ -68,6 +70,7 @@ impl<'f> World<'f> {
             files: Vec::new(),
             by_path: HashMap::new(),
             by_stem: HashMap::new(),
+            packages: HashMap::new(),
             folders: BTreeMap::new(),
             folder_tails: HashMap::new(),
             class_files: HashMap::new(),
@@ -110,6 +113,11 @@ impl<'f> World<'f> {
         }
         self.by_path.insert(path.to_owned(), at);
         let stem = name.split('.').next().unwrap_or(name);
+        if stem == "index" && language == "typescript" {
+            let of = folder.strip_suffix("/src").unwrap_or(folder);
+            let of = of.rsplit('/').next().unwrap_or_default();
+            self.packages.entry(of.to_owned()).or_default().push(at);
+        }
         let stem = if stem == "index" { folder.rsplit('/').next().unwrap_or_default() } else { stem };
         self.by_stem.entry(stem.to_owned()).or_default().push(at);
         if language == "go" && !path.ends_with("_test.go") {
@@ -158,6 +166,7 @@ impl<'f> World<'f> {
     /// `@/auth/guard`, `src/auth/guard`, `@app/shared/guard`: one file whose path ends so, the nearest of several.
     fn aliased(&self, from: usize, module: &str) -> Option<usize> {
         let mut tail = module.trim_start_matches(['@', '~', '#', '/']);
+        tail = ENDINGS.iter().find_map(|e| tail.strip_suffix(e)).unwrap_or(tail);
         let mut first = !module.starts_with("@/") && !module.starts_with('~') && !module.starts_with('#');
         let stem = module.rsplit('/').next()?.split('.').next()?;
         let candidates = self.by_stem.get(stem)?;

@@ -265,7 +265,7 @@ impl<'f> Reading<'_, '_, '_, 'f> {
                         .find(|h| !h.is_empty())
                         .unwrap_or("?"),
                     )
-                    .with("role", self.world.vocabulary.role(method, &full_path))
+                    .with("role", self.world.vocabulary.role(method, &full_path, ""))
                     .with("guards", guards.iter().map(value).collect::<Vec<_>>())
                     .with("chain", if reason.is_empty() { "resolved" } else { "unresolved" })
                     .with("chain_reason", reason);

@@ -459,11 +459,11 @@ impl<'f> Reading<'_, '_, '_, '_, '_, '_, 'f> {
         }
         let vocabulary = self.world.vocabulary;
         let role = answer.role.unwrap_or_else(|| match answer.method.as_str() {
-            "ANY" => [vocabulary.role("POST", &answer.path), vocabulary.role("GET", &answer.path)]
+            "ANY" => [vocabulary.role("POST", &answer.path, ""), vocabulary.role("GET", &answer.path, "")]
                 .into_iter()
                 .find(|r| *r != "none")
                 .unwrap_or("none"),
-            method_name => vocabulary.role(method_name, &answer.path),
+            method_name => vocabulary.role(method_name, &answer.path, ""),
         });
         let mut guards: Vec<Hung> = Vec::new();
         for hung in answer.hung {
