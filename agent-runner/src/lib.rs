@@ -16,10 +16,11 @@ use ligase_proto::client::Objects;
 use ligase_proto::v1::fleet_client::FleetClient;
 use ligase_queue::TaskQueue;
 use ligase_remedy::RemedySet;
-use ligase_runtime::Shutdown;
+use ligase_runtime::{Shutdown, attempt_span};
 use ligase_vcs::PinOptions;
 use std::sync::Arc;
 use tonic::transport::Channel;
+use tracing::Instrument as _;
 
 /// What an agent-runner needs to know.
 #[derive(Clone, Debug)]
@@ -67,7 +68,9 @@ pub async fn run(runner: AgentRunner, shutdown: Shutdown) {
     let (queue, name, slots) = (Arc::clone(&runner.queue), runner.config.name.clone(), runner.config.slots);
     ligase_queue::pull(queue, TaskKind::Remedy, &name, slots, &shutdown, |delivery, heartbeat| {
         let runner = Arc::clone(&runner);
-        async move { remediate::run(&runner, delivery, heartbeat).await }
+        let key = delivery.key.digest.to_string();
+        let span = attempt_span("remedy", &key, delivery.attempt, delivery.trace.as_deref());
+        async move { remediate::run(&runner, delivery, heartbeat).await }.instrument(span)
     })
     .await;
 }

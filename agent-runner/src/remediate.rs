@@ -11,13 +11,14 @@ use ligase_domain::{
 };
 use ligase_inspect::{Declared, Inspection, MemoryCache};
 use ligase_probe::{Progress, look_with};
-use ligase_proto::attempt::{Attempt, Begun};
+use ligase_proto::attempt::{Attempt, Begun, traced};
 use ligase_proto::convert::{self, digest_bytes};
 use ligase_proto::patience::{PATIENCE, patiently};
 use ligase_proto::v1;
 use ligase_queue::{Delivery, Heartbeat, MAX_DELIVER, Settle, backoff};
 use ligase_record::{encode_gate_report, encode_patch};
 use ligase_remedy::{Answer, GateInput, GateOptions, Proposal, gate_verified, propose};
+use ligase_runtime::{blocking_stage, stage, traceparent};
 use ligase_vcs::{Pinned, pin};
 use std::sync::Arc;
 
@@ -78,10 +79,10 @@ pub(crate) async fn run(runner: &AgentRunner, delivery: Delivery, heartbeat: Hea
         }
     };
     let tell = || {
-        let (mut fleet, report) = (runner.fleet(), report.clone());
+        let (mut fleet, report) = (runner.fleet(), traced(report.clone(), traceparent().as_deref()));
         async move { fleet.report_remedy(report).await }
     };
-    match patiently(PATIENCE, || heartbeat.beat(), tell).await {
+    match stage("remedy", "report", patiently(PATIENCE, || heartbeat.beat(), tell)).await {
         Ok(_) => Settle::Ack,
         Err(status) => given_back(&asking, &delivery, &unreachable(status)).await,
     }
@@ -99,14 +100,15 @@ async fn change(
     let declarations = runner.objects().fetch_one(&declarations).await.map_err(unreachable)?;
     let (declared, now) =
         desk::declared(&declarations, &runner.inspector, asked.service.repository.clone(), asked.base)?;
-    let base = fetch(runner, task, asked.base).await?;
+    let base = stage("remedy", "fetch", fetch(runner, task, asked.base)).await?;
     heartbeat.beat();
     let made = {
         let runner = runner.clone();
         let work = move || make(&runner, base, &declared, now, &asked, heartbeat);
+        let work = blocking_stage("remedy", "propose-and-gate", work);
         tokio::task::spawn_blocking(work).await.map_err(|panic| (FailureReason::Crashed, panic.to_string()))??
     };
-    report(runner, made, empty).await
+    stage("remedy", "upload", report(runner, made, empty)).await
 }
 
 fn read(task: &v1::RemedyTask) -> Result<Asked, convert::WireError> {

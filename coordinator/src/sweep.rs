@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::MutexGuard;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
+use tracing::Instrument as _;
 
 /// How often dead letters and lost tasks are looked for while tasks are outstanding.
 const TEND: Duration = Duration::from_secs(1);
@@ -106,7 +107,8 @@ pub async fn sweep(
             return Ok(v1::SweepSummary { problems: problems.iter().map(problem).collect(), ..Default::default() });
         }
     };
-    let ended = pass.run(ends).await;
+    let span = tracing::info_span!("sweep", sweep = %pass.running.sweep.short(), repositories = pass.listed.len());
+    let ended = pass.run(ends).instrument(span).await;
     app.set_running(None);
     app.desk.clear();
     ended
@@ -368,6 +370,7 @@ impl Pass {
         }
         let (app, running, id) = (Arc::clone(&self.app), Arc::clone(&self.running), repository.clone());
         let (judged, changes) = blocking(move || {
+            let _span = tracing::info_span!("judge", repository = %id).entered();
             let judged = judging::judge_repository(&app, &running, &id)?;
             let anew = judged.iter().filter(|j| j.anew).map(|j| Arc::clone(&j.assessment)).collect();
             let changed = app.ledger.assess(anew)?;
@@ -479,7 +482,11 @@ impl Pass {
         }
         self.teller.tell("delivering", 0, intents.len(), String::new()).await;
         let (app, running, judged) = (Arc::clone(&self.app), Arc::clone(&self.running), Arc::clone(&self.judged));
-        self.summary.opened += blocking(move || deliver::open(&app, &running, &judged, &intents)).await?;
+        self.summary.opened += blocking(move || {
+            let _span = tracing::info_span!("deliver", intents = intents.len()).entered();
+            deliver::open(&app, &running, &judged, &intents)
+        })
+        .await?;
         Ok(())
     }
 
@@ -582,5 +589,7 @@ fn counts(s: &v1::SweepSummary) -> BTreeMap<String, u64> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SweepError> + Send + 'static,
 ) -> Result<T, SweepError> {
+    let inside = tracing::Span::current();
+    let work = move || inside.in_scope(work);
     tokio::task::spawn_blocking(work).await.map_err(|panic| SweepError::Panic(panic.to_string()))?
 }

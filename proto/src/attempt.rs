@@ -3,8 +3,8 @@
 use crate::patience::{PATIENCE, patiently};
 use crate::v1::{self, fleet_client::FleetClient};
 use std::time::Duration;
-use tonic::Status;
 use tonic::transport::Channel;
+use tonic::{Request, Status};
 
 /// How long the word that an attempt is given back may take: the next attempt does not wait for it.
 const GIVE_BACK: Duration = Duration::from_secs(3);
@@ -27,6 +27,23 @@ pub struct Attempt {
     kind: String,
     key: Vec<u8>,
     number: u32,
+}
+
+/// The header in which a call's place in its trace travels (w3.org/TR/trace-context).
+pub const TRACEPARENT: &str = "traceparent";
+
+/// A call that carries its place in a trace.
+pub fn traced<T>(message: T, traceparent: Option<&str>) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(value) = traceparent.and_then(|t| t.parse().ok()) {
+        request.metadata_mut().insert(TRACEPARENT, value);
+    }
+    request
+}
+
+/// The place in a trace that a call carries. Hostile input, like the rest of it.
+pub fn carried<T>(request: &Request<T>) -> Option<String> {
+    request.metadata().get(TRACEPARENT)?.to_str().ok().map(str::to_owned)
 }
 
 impl Attempt {

@@ -14,10 +14,11 @@ use ligase_probe::ProbeSet;
 use ligase_proto::client::Objects;
 use ligase_proto::v1::fleet_client::FleetClient;
 use ligase_queue::TaskQueue;
-use ligase_runtime::{Shutdown, Supervisor, TaskEnd};
+use ligase_runtime::{Shutdown, Supervisor, TaskEnd, attempt_span};
 use ligase_vcs::PinOptions;
 use std::sync::Arc;
 use tonic::transport::Channel;
+use tracing::Instrument as _;
 
 /// What a worker needs to know.
 #[derive(Clone, Debug)]
@@ -67,12 +68,15 @@ pub async fn run(worker: Worker, shutdown: Shutdown) {
             let (name, slots) = (worker.config.name.clone(), worker.config.slots);
             ligase_queue::pull(queue, kind, &name, slots, &shutdown, |delivery, heartbeat| {
                 let (worker, cache) = (Arc::clone(&worker), Arc::clone(&cache));
-                async move {
+                let key = delivery.key.digest.to_string();
+                let span = attempt_span(kind.name(), &key, delivery.attempt, delivery.trace.as_deref());
+                let work = async move {
                     match kind {
                         TaskKind::Verification => verification_task::run(&worker, &cache, delivery, heartbeat).await,
                         _ => probe_task::run(&worker, &cache, delivery, heartbeat).await,
                     }
-                }
+                };
+                work.instrument(span)
             })
             .await;
         });

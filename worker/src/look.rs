@@ -76,8 +76,11 @@ pub(crate) async fn look_and_send(
     heartbeat.beat();
     let mut objects = worker.objects();
     // The root names the chunks and the chunks name the files' objects, so it goes last.
-    objects.put(seen.objects).await.map_err(unreachable)?;
-    let named = objects.put(vec![seen.observations, seen.root]).await.map_err(unreachable)?;
+    let upload = async {
+        objects.put(seen.objects).await?;
+        objects.put(vec![seen.observations, seen.root]).await
+    };
+    let named = ligase_runtime::stage("look", "upload", upload).await.map_err(unreachable)?;
     heartbeat.beat();
     let look = seen.look;
     Ok(Sent {

@@ -7,10 +7,11 @@ use crate::Worker;
 use crate::cache::LocalCache;
 use crate::look::{Failed, attempt, declarations, failure, field, look_and_send, unreachable};
 use ligase_domain::{FailureReason, Retry, SourceTree};
-use ligase_proto::attempt::{Attempt, Begun};
+use ligase_proto::attempt::{Attempt, Begun, traced};
 use ligase_proto::patience::{PATIENCE, patiently};
 use ligase_proto::{convert, v1};
 use ligase_queue::{Delivery, Heartbeat, MAX_DELIVER, Settle, backoff};
+use ligase_runtime::{count, stage, traceparent};
 use ligase_vcs::{Pinned, pin};
 use std::sync::Arc;
 
@@ -31,10 +32,10 @@ pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Deli
         }
     };
     let tell = || {
-        let (mut fleet, report) = (worker.fleet(), report.clone());
+        let (mut fleet, report) = (worker.fleet(), traced(report.clone(), traceparent().as_deref()));
         async move { fleet.report_probe(report).await }
     };
-    match patiently(PATIENCE, || heartbeat.beat(), tell).await {
+    match stage("probe", "report", patiently(PATIENCE, || heartbeat.beat(), tell)).await {
         Ok(_) => Settle::Ack,
         Err(status) => given_back(&asking, &delivery, &unreachable(status)).await,
     }
@@ -53,10 +54,13 @@ async fn look_at(
         return Err((FailureReason::Superseded, "this worker looks with another probe set".to_owned()));
     }
     let Pinned { tree, cloned, bytes_received } =
-        fetch(worker, task.location.as_ref(), &task.revision, &task.ref_hint).await?;
+        stage("probe", "fetch", fetch(worker, task.location.as_ref(), &task.revision, &task.ref_hint)).await?;
+    count("ligase_clones_total", &[], u64::from(cloned));
     heartbeat.beat();
     let tree: Arc<dyn SourceTree> = Arc::new(tree);
-    let sent = look_and_send(worker, cache, Arc::clone(&tree), heartbeat).await?;
+    let sent = stage("probe", "look", look_and_send(worker, cache, Arc::clone(&tree), heartbeat)).await?;
+    count("ligase_look_files_total", &[("from", "looked")], sent.looked_at);
+    count("ligase_look_files_total", &[("from", "cache")], sent.from_cache);
     let probes = Arc::clone(&worker.probes);
     let (declarations, codeowners) = tokio::task::spawn_blocking(move || declarations(&probes, tree.as_ref()))
         .await
@@ -116,6 +120,13 @@ pub(crate) async fn begin(asking: &Attempt, delivery: &Delivery, heartbeat: &Hea
 /// Whether another attempt may succeed where this one failed.
 pub(crate) fn may_be_mended(delivery: &Delivery, (reason, _): &Failed) -> bool {
     reason.retry() == Retry::Later && delivery.attempt < MAX_DELIVER
+}
+
+/// Counts an end at a budget.
+fn over_budget((reason, _): &Failed) {
+    if matches!(reason, FailureReason::OverBudget | FailureReason::TooSlow) {
+        count("ligase_budget_refusals_total", &[("reason", reason.name())], 1);
+    }
 }
 
 /// Gives an attempt back, to be tried again after a while.

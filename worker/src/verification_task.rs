@@ -5,11 +5,13 @@ use crate::cache::LocalCache;
 use crate::look::{Failed, attempt, failure, field, look_and_send, unreachable};
 use crate::probe_task::{begin, fetch, given_back, may_be_mended, said};
 use ligase_domain::{Digest, FailureReason, OverlayTree};
+use ligase_proto::attempt::traced;
 use ligase_proto::client::Objects;
 use ligase_proto::patience::{PATIENCE, patiently};
 use ligase_proto::{convert, v1};
 use ligase_queue::{Delivery, Heartbeat, Settle};
 use ligase_record::{decode_patch, decode_patch_record};
+use ligase_runtime::{stage, traceparent};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -36,10 +38,10 @@ pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Deli
         Err(failed) => v1::VerificationReport { failure: Some(failure(&failed)), ..empty },
     };
     let tell = || {
-        let (mut fleet, report) = (worker.fleet(), report.clone());
+        let (mut fleet, report) = (worker.fleet(), traced(report.clone(), traceparent().as_deref()));
         async move { fleet.report_verification(report).await }
     };
-    match patiently(PATIENCE, || heartbeat.beat(), tell).await {
+    match stage("verification", "report", patiently(PATIENCE, || heartbeat.beat(), tell)).await {
         Ok(_) => Settle::Ack,
         Err(status) => given_back(&asking, &delivery, &unreachable(status)).await,
     }
@@ -54,10 +56,12 @@ async fn look_at(
     let malformed = |e: convert::WireError| (FailureReason::Malformed, e.to_string());
     let patch = convert::digest("patch", &task.patch).map_err(malformed)?;
     let patch = fetch_patch(&mut worker.objects(), &patch).await?;
-    let base = fetch(worker, task.location.as_ref(), &task.base_revision, &task.ref_hint).await?;
+    let base =
+        stage("verification", "fetch", fetch(worker, task.location.as_ref(), &task.base_revision, &task.ref_hint))
+            .await?;
     heartbeat.beat();
     let tree = Arc::new(OverlayTree::new(Arc::new(base.tree), &patch));
-    let sent = look_and_send(worker, cache, tree, heartbeat).await?;
+    let sent = stage("verification", "look", look_and_send(worker, cache, tree, heartbeat)).await?;
     Ok((sent.root, sent.observations))
 }
 

@@ -8,10 +8,12 @@ use crate::app::{App, Ingested};
 use crate::desk::Planned;
 use crate::fact::{Abstained, Attempt, Declaration, Fact, ProbedResult, Refused, Remedied};
 use ligase_domain::{Digest, RepoPath, TaskKind};
+use ligase_proto::attempt::carried;
 use ligase_proto::client::{Assembly, chunks};
 use ligase_proto::convert::{self, digest_bytes};
 use ligase_proto::principal::Principal;
 use ligase_proto::v1::{self, fleet_server::Fleet};
+use ligase_runtime::follow;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio_stream::Stream;
@@ -134,18 +136,20 @@ impl Fleet for FleetService {
 
     async fn report_probe(&self, request: Request<v1::ProbeReport>) -> Result<Response<v1::ReportAnswer>, Status> {
         let who = role(&request, &["worker"])?;
+        let parent = carried(&request);
         let report = request.into_inner();
         let attempt = attempt(report.attempt.as_ref(), TaskKind::Probe, &who)?;
         let (app, key) = (Arc::clone(&self.0), attempt.key);
-        self.accept(attempt, move |planned| probed(&app, key, planned, report)).await
+        self.accept(attempt, parent, move |planned| probed(&app, key, planned, report)).await
     }
 
     async fn report_remedy(&self, request: Request<v1::RemedyReport>) -> Result<Response<v1::ReportAnswer>, Status> {
         let who = role(&request, &["agent-runner"])?;
+        let parent = carried(&request);
         let report = request.into_inner();
         let attempt = attempt(report.attempt.as_ref(), TaskKind::Remedy, &who)?;
         let key = attempt.key;
-        self.accept(attempt, move |planned| remedied(key, planned, &report, who.name)).await
+        self.accept(attempt, parent, move |planned| remedied(key, planned, &report, who.name)).await
     }
 
     async fn report_verification(
@@ -153,9 +157,10 @@ impl Fleet for FleetService {
         request: Request<v1::VerificationReport>,
     ) -> Result<Response<v1::ReportAnswer>, Status> {
         let who = role(&request, &["worker"])?;
+        let parent = carried(&request);
         let report = request.into_inner();
         let attempt = attempt(report.attempt.as_ref(), TaskKind::Verification, &who)?;
-        self.accept(attempt, move |planned| looked_again(planned, &report)).await
+        self.accept(attempt, parent, move |planned| looked_again(planned, &report)).await
     }
 }
 
@@ -172,10 +177,14 @@ impl FleetService {
     async fn accept(
         &self,
         attempt: Attempt,
+        parent: Option<String>,
         read: impl FnOnce(&Planned) -> Result<(Ingested, Vec<Digest>), Status> + Send + 'static,
     ) -> Result<Response<v1::ReportAnswer>, Status> {
         let (app, kind, who) = (Arc::clone(&self.0), attempt.kind.clone(), attempt.by.clone());
+        let span = tracing::info_span!("record", kind = attempt.kind, by = attempt.by);
+        follow(&span, parent.as_deref(), false);
         let accepted = blocking(move || {
+            let _inside = span.enter();
             let key = attempt.key;
             if app.ledger.read(|s| s.terminal.contains(&key)) {
                 let fact = Fact::AttemptEnded { attempt, cause: "recorded-already".to_owned() };

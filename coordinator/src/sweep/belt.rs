@@ -13,6 +13,7 @@ use ligase_runtime::count;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tracing::Instrument as _;
 
 /// How long after its publication a task is offered to the queue again. If the queue still has it, nothing happens.
 const OFFER_AGAIN: Duration = Duration::from_secs(20);
@@ -37,7 +38,9 @@ impl Pass {
     /// Publishes tasks that are on the desk. One that cannot be published stays there and is offered again.
     pub(super) async fn publish(&self, tasks: Vec<v1::Task>) {
         let kinds: Vec<String> = tasks.iter().map(|t| t.kind.clone()).collect();
-        for (kind, outcome) in kinds.iter().zip(self.app.queue.publish_all(tasks).await) {
+        let span = tracing::info_span!("publish", tasks = tasks.len());
+        let outcomes = self.app.queue.publish_all(tasks).instrument(span).await;
+        for (kind, outcome) in kinds.iter().zip(outcomes) {
             let outcome = match outcome {
                 Ok(Published::Stored) => "stored",
                 Ok(Published::Outstanding) => "outstanding",

@@ -15,4 +15,6 @@ pub use log::{LogFormat, init_log};
 pub use metrics::{NAMES, count, gauge, took};
 pub use shutdown::Shutdown;
 pub use supervisor::{Supervisor, TaskEnd};
-pub use telemetry::{Telemetry, TelemetryOptions, follow, init_telemetry, traceparent};
+pub use telemetry::{
+    Telemetry, TelemetryOptions, attempt_span, blocking_stage, follow, init_telemetry, stage, traceparent,
+};

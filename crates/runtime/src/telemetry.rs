@@ -1,8 +1,8 @@
 //! Traces and metrics of a role: over OTLP where a collector is named, and on a Prometheus page where an address is given.
 //! Without either nothing is collected, and a span costs what `tracing` costs without a subscriber that wants it.
 
-use crate::LogFormat;
 use crate::log::{filter, fmt_layer};
+use crate::{LogFormat, took};
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -15,8 +15,10 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use prometheus::{Encoder as _, Registry, TextEncoder};
+use std::future::Future;
 use std::net::SocketAddr;
-use tracing::Span;
+use std::time::Instant;
+use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -149,6 +151,39 @@ pub fn follow(span: &Span, parent: Option<&str>, repeated: bool) {
         span.add_link(at.clone());
     }
     let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(at));
+}
+
+/// The span of an attempt at a task, below the publication that it came from.
+pub fn attempt_span(kind: &'static str, key: &str, number: u32, parent: Option<&str>) -> Span {
+    let span = tracing::info_span!("attempt", otel.name = kind, key, number);
+    follow(&span, parent, number > 1);
+    span
+}
+
+/// Runs a stage of an attempt in a span of its own, and measures it.
+pub async fn stage<T>(kind: &'static str, name: &'static str, work: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let done = work.instrument(tracing::info_span!("stage", otel.name = name, kind)).await;
+    took("ligase_stage_seconds", &[("kind", kind), ("stage", name)], began.elapsed());
+    done
+}
+
+/// The same on a thread that may block, below the span that was current where it was called.
+pub fn blocking_stage<T>(
+    kind: &'static str,
+    name: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl FnOnce() -> T + Send + 'static
+where
+    T: Send + 'static,
+{
+    let parent = Span::current();
+    move || {
+        let began = Instant::now();
+        let done = tracing::info_span!(parent: &parent, "stage", otel.name = name, kind).in_scope(work);
+        took("ligase_stage_seconds", &[("kind", kind), ("stage", name)], began.elapsed());
+        done
+    }
 }
 
 /// Reads version 00 of the header (w3.org/TR/trace-context, 3.2).
