@@ -11,11 +11,7 @@ use std::path::{Path, PathBuf};
 /// Where codes are raised.
 const ROOMS: &[&str] = &["crates", "coordinator", "cli", "worker", "agent-runner", "proto"];
 /// Codes that nobody can see today, and why.
-const UNSEEN: &[(&str, &str)] = &[
-    ("E-SWEEP-RUNNING", "each sweep has its own process, so the second one sees E-STORE-LOCKED"),
-    ("E-STORE-FENCED", "there is no leadership: every store is written in the same term"),
-    ("E-STORE-MISMATCH", "nobody puts an object by a digest that somebody else named"),
-];
+const UNSEEN: &[(&str, &str)] = &[("E-STORE-MISMATCH", "nobody puts an object by a digest that somebody else named")];
 /// The page of `FailureReason`.
 const REASONS: &str = "could-not-look";
 

@@ -28,6 +28,7 @@ pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Deli
         Ok(report) => report,
         Err(failed) if may_be_mended(&delivery, &failed) => return given_back(&asking, &delivery, &failed).await,
         Err(failed) => {
+            over_budget(&failed);
             v1::ProbeReport { attempt: Some(attempt(&delivery)), failure: Some(failure(&failed)), ..Default::default() }
         }
     };
