@@ -317,7 +317,8 @@ pub struct Explain {
     /// A finding's id, or the first digits of it; or the word `task`
     pub id: String,
     /// After `task`: its key, or the first digits of it
-    pub key: Option<String>,
+    #[arg(value_name = "KEY")]
+    pub task: Option<String>,
     #[command(flatten)]
     pub standing: Standing,
 }

@@ -58,6 +58,11 @@ impl Failure {
         let text = status.message();
         let (code, rest) = match text.split_once(": ") {
             Some((code, rest)) if code.starts_with("E-") => (code, rest),
+            _ if lost(status.code()) => {
+                let what = format!("the coordinator does not answer, or the connection was lost: {text}");
+                let remedy = "look with `ligase fleet status`; a sweep goes on without whoever watches it";
+                return Self::look("E-API-UNREACHABLE", what, remedy);
+            }
             _ => ("E-API", text),
         };
         let (message, remedy) = rest.split_once(" || ").unwrap_or((rest, ""));
@@ -92,6 +97,12 @@ impl Failure {
         }
         self.exit
     }
+}
+
+/// Whether a call that ended so may never have been answered.
+fn lost(code: tonic::Code) -> bool {
+    use tonic::Code;
+    matches!(code, Code::Unavailable | Code::Unknown | Code::Cancelled | Code::DeadlineExceeded)
 }
 
 impl Display for Failure {

@@ -9,7 +9,7 @@ use crate::fact::ListedRepository;
 use crate::message::Message;
 use ligase_domain::{EntryKind, FailureReason, IntentId, IntentKey, Oid, Patch, RepoPath, RepositoryId, Timestamp};
 use ligase_forge::{Actor, Forge, ForgeError, LocalForge, PlainGit, Publication, PullState, RemoteOptions};
-use ligase_policy::{Approval, Approvals, Source};
+use ligase_policy::{Approval, Approvals, SourcePlace};
 use ligase_proto::convert::Location;
 use ligase_proto::v1;
 use ligase_vcs::{Repository, Signer};
@@ -60,9 +60,16 @@ pub struct Opening<'a> {
     pub at: Timestamp,
 }
 
+/// One forge, what it is called, and the zone whose workers look at its repositories.
+struct Served {
+    forge: Arc<dyn Forge>,
+    name: String,
+    zone: String,
+}
+
 /// The forges of a policy.
 pub struct Forges {
-    forges: Vec<(Arc<dyn Forge>, String)>,
+    forges: Vec<Served>,
     broken: Vec<v1::RepositoryProblem>,
     found: Mutex<BTreeMap<RepositoryId, (usize, Location)>>,
 }
@@ -70,18 +77,23 @@ pub struct Forges {
 impl Forges {
     /// The forges that a policy's sources name. A source that cannot be opened is a problem of its own and stops no other.
     pub fn of(declared: &Declared, remote: &RemoteOptions) -> Self {
-        let (mut forges, mut broken, mut urls) = (Vec::<(Arc<dyn Forge>, String)>::new(), Vec::new(), Vec::new());
+        let (mut forges, mut broken) = (Vec::new(), Vec::new());
+        let mut urls: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for source in &declared.organisation.sources {
-            match source {
-                Source::Directory(folder) => {
-                    forges.push((Arc::new(LocalForge::new(declared.folder().join(folder))), folder.clone()));
+            match &source.place {
+                SourcePlace::Directory(folder) => {
+                    let forge: Arc<dyn Forge> = Arc::new(LocalForge::new(declared.folder().join(folder)));
+                    forges.push(Served { forge, name: folder.clone(), zone: source.zone.clone() });
                 }
-                Source::Git(url) => urls.push(url.clone()),
+                SourcePlace::Git(url) => urls.entry(&source.zone).or_default().push(url.clone()),
             }
         }
-        if !urls.is_empty() {
+        for (zone, urls) in urls {
             match PlainGit::new(&urls, remote) {
-                Ok(forge) => forges.push((Arc::new(forge), "git".to_owned())),
+                Ok(forge) => {
+                    let (name, zone) = ("git".to_owned(), zone.to_owned());
+                    forges.push(Served { forge: Arc::new(forge), name, zone });
+                }
                 Err(error) => broken.push(source_problem("git", &error.into())),
             }
         }
@@ -91,7 +103,7 @@ impl Forges {
     /// All repositories with the heads of their default branches, sorted by id; and what could not be listed.
     pub fn listing(&self) -> (Vec<ListedRepository>, Vec<v1::RepositoryProblem>) {
         let (mut listed, mut problems) = (Vec::new(), self.broken.clone());
-        for (index, (forge, name)) in self.forges.iter().enumerate() {
+        for (index, Served { forge, name, .. }) in self.forges.iter().enumerate() {
             let listing = match forge.listing() {
                 Ok(listing) => listing,
                 Err(error) => {
@@ -140,10 +152,16 @@ impl Forges {
         self.found().get(repository).map(|(_, location)| location.clone())
     }
 
+    /// The zone whose workers alone may look at a repository; empty for any.
+    pub fn zone(&self, repository: &RepositoryId) -> String {
+        let index = self.found().get(repository).map(|(index, _)| *index);
+        index.map(|i| self.forges[i].zone.clone()).unwrap_or_default()
+    }
+
     fn forge(&self, repository: &RepositoryId) -> Result<Arc<dyn Forge>, ForgeRefusal> {
         if self.found().is_empty() {
             // Asked without a listing before, as when a person acts.
-            for (index, (forge, _)) in self.forges.iter().enumerate() {
+            for (index, Served { forge, .. }) in self.forges.iter().enumerate() {
                 for listed in forge.listing()?.repositories {
                     let location = match listed.location {
                         ligase_forge::Location::Folder(path) => Location::Directory(path),
@@ -155,7 +173,7 @@ impl Forges {
         }
         let index = self.found().get(repository).map(|(index, _)| *index);
         let index = index.ok_or_else(|| ForgeRefusal::Unknown(repository.clone()))?;
-        Ok(Arc::clone(&self.forges[index].0))
+        Ok(Arc::clone(&self.forges[index].forge))
     }
 
     fn on_disk(&self, repository: &RepositoryId) -> Result<Repository, ForgeRefusal> {

@@ -12,7 +12,7 @@ use crate::rpc::fleet::FleetService;
 use crate::rpc::standby;
 use crate::schedule::{Schedule, sweep_id};
 use crate::sweep::{self, Asked, SweepError};
-use ligase_domain::Timestamp;
+use ligase_domain::{TaskKind, Timestamp};
 use ligase_policy::Catalog;
 use ligase_proto::socket::{self, Credentials, SocketError};
 use ligase_proto::v1::api_server::ApiServer;
@@ -38,6 +38,9 @@ const MEASURE: Duration = Duration::from_secs(5);
 const STANDBY_CONNECTION: Duration = Duration::from_millis(500);
 /// How long the store's lock is waited for: the process that led before may still be dying.
 const LOCK_PATIENCE: Duration = Duration::from_secs(20);
+/// What is measured of the queue.
+const KINDS: [TaskKind; 3] = [TaskKind::Probe, TaskKind::Remedy, TaskKind::Verification];
+const LANES: [&str; 3] = ["hot", "cascade", "sweep"];
 /// Largest message that is taken: a chunk of an object, or a report of a large repository.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
 /// Largest answer to a person: some hundred thousand findings.
@@ -327,11 +330,13 @@ async fn measure(app: Arc<App>, until: Shutdown) {
             gauge("ligase_slots", &[("role", role)], of.map(|m| f64::from(m.slots)).sum());
         }
         let Ok(backlog) = app.queue.backlog().await else { continue };
-        for lane in backlog {
-            let with = [("kind", lane.kind.name()), ("lane", lane.lane.as_str())];
-            gauge("ligase_queue_waiting", &with, lane.waiting as f64);
-            gauge("ligase_queue_leased", &with, lane.leased as f64);
-            gauge("ligase_queue_oldest_seconds", &with, lane.oldest.as_secs_f64());
+        // A lane without tasks may be left out of the answer, and has to read zero.
+        for (kind, lane) in KINDS.iter().flat_map(|kind| LANES.iter().map(move |lane| (*kind, *lane))) {
+            let of = backlog.iter().find(|b| b.kind == kind && b.lane == lane);
+            let with = [("kind", kind.name()), ("lane", lane)];
+            gauge("ligase_queue_waiting", &with, of.map_or(0.0, |b| b.waiting as f64));
+            gauge("ligase_queue_leased", &with, of.map_or(0.0, |b| b.leased as f64));
+            gauge("ligase_queue_oldest_seconds", &with, of.map_or(0.0, |b| b.oldest.as_secs_f64()));
         }
     }
 }

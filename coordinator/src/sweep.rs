@@ -322,7 +322,7 @@ impl Pass {
             // A revision that was probed before and is the head again (a force-push back) is looked at again: its record
             // stands in the journal, and only the last one per repository in the state.
             let key = if terminal { TaskKey { digest: again(&key.digest, &self.running.sweep), ..key } } else { key };
-            let task = self.task(&key, self.lane, work);
+            let task = self.task(&key, self.lane, &listed.repository, work);
             self.app.desk.plan(key.digest, Planned::Probe { repository: listed.repository, revision }, task.clone());
             tasks.push(task);
             self.looking.1 += 1;
@@ -438,7 +438,7 @@ impl Pass {
                 continue;
             }
             let planned = Planned::Remedy { intent: intent.key.clone(), base, findings: intent.findings.clone() };
-            let task = self.task(&key, "cascade", work);
+            let task = self.task(&key, "cascade", repository, work);
             self.app.desk.plan(key.digest, planned, task.clone());
             tasks.push(task);
         }
@@ -469,7 +469,7 @@ impl Pass {
             made_by: maker.to_owned(),
         });
         self.teller.tell("changing", 0, self.tried.len(), intent.clause.to_string()).await;
-        let task = self.task(&key, "cascade", work);
+        let task = self.task(&key, "cascade", &intent.service.repository, work);
         self.app.desk.plan(key.digest, Planned::Verification { intent: intent.clone(), base, patch }, task.clone());
         self.publish(vec![task]).await;
         Ok(())

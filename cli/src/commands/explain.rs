@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// Runs it.
 pub fn run(args: &Explain, as_json: bool) -> Result<Exit, Failure> {
-    if let (true, Some(key)) = (args.id == "task", &args.key) {
+    if let (true, Some(key)) = (args.id == "task", &args.task) {
         return task(args, key, as_json);
     }
     let request = ExplainRequest { id: args.id.clone() };

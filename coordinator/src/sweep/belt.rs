@@ -5,7 +5,7 @@ use super::{Pass, SweepError, blocking};
 use crate::app::App;
 use crate::desk::Planned;
 use crate::fact::{Attempt, Fact};
-use ligase_domain::{FailureReason, TaskKey};
+use ligase_domain::{FailureReason, RepositoryId, TaskKey};
 use ligase_proto::convert::digest_bytes;
 use ligase_proto::v1;
 use ligase_queue::{Published, QueueError};
@@ -22,7 +22,7 @@ const OFFERED_AT_ONCE: usize = 2_000;
 
 impl Pass {
     /// A task's first publication.
-    pub(super) fn task(&self, key: &TaskKey, lane: &str, work: v1::task::Work) -> v1::Task {
+    pub(super) fn task(&self, key: &TaskKey, lane: &str, of: &RepositoryId, work: v1::task::Work) -> v1::Task {
         v1::Task {
             kind: key.kind.name().to_owned(),
             key: digest_bytes(&key.digest),
@@ -30,7 +30,7 @@ impl Pass {
             lane: lane.to_owned(),
             publication: 1,
             organisation: self.running.declared.organisation.name.clone(),
-            zone: String::new(),
+            zone: self.running.forges.zone(of),
             work: Some(work),
         }
     }

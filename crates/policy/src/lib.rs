@@ -26,7 +26,7 @@ pub use catalog::{Catalog, ClauseRef};
 pub use dna::{Dna, Exposure, Waiver};
 pub use drift::OwnerFact;
 pub use judge::{JudgeEnv, JudgeInput, NoSheets, Sheets, judge, judge_with};
-pub use organisation::{Budgets, Enforcement, Mode, Organisation, Source};
+pub use organisation::{Budgets, Enforcement, Mode, Organisation, Source, SourcePlace};
 pub use patch::{ChangedFile, PatchRules, structural};
 pub use plan::{Decisions, Plan, PlanInput, PlannedIntent, PlannedService, Waiting, plan};
 pub use resolve::{Approval, Approvals, Declaration, DesiredState, Requirement, ResolvedWaiver, resolve};

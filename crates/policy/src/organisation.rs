@@ -66,7 +66,7 @@ pub struct OrganisationSpec {
     pub remedies: RemediesSpec,
 }
 
-/// One source of repositories; exactly one key.
+/// One source of repositories; exactly one kind, and where it may be looked at.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SourceSpec {
@@ -76,6 +76,9 @@ pub struct SourceSpec {
     /// URLs of repositories over smart HTTP.
     #[serde(default)]
     pub git: Option<Vec<Placed<String>>>,
+    /// Only workers of this zone look at these repositories; any worker may where it is absent.
+    #[serde(default)]
+    pub zone: Option<Placed<String>>,
     /// Not offered yet.
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
@@ -281,7 +284,16 @@ pub struct RemediesSpec {
 
 /// A source of repositories.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Source {
+pub struct Source {
+    /// Where they are.
+    pub place: SourcePlace,
+    /// The zone whose workers alone may look at them; empty for any.
+    pub zone: String,
+}
+
+/// Where a source's repositories are.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum SourcePlace {
     /// A folder of bare or ordinary repositories, as it is written; relative to the policy's own folder.
     Directory(String),
     /// One repository over smart HTTP.
@@ -465,21 +477,31 @@ fn source(reader: &mut Reader<'_>, spec: &SourceSpec) -> Vec<Source> {
             reader.not_offered(&format!("the source {name}"), forge.place);
         }
     }
+    let zone = spec.zone.as_ref().map(|z| z.value.clone()).unwrap_or_default();
+    if let Some(named) = spec.zone.as_ref().filter(|z| !is_zone(z)) {
+        let error = reader.error("SOURCE", named.place, format!("{:?} is no name of a zone", shown(named)));
+        error.expected = "letters, digits and -, at most 32".to_owned();
+    }
     let mut out = Vec::new();
+    let mut add = |place| out.push(Source { place, zone: zone.clone() });
     if let Some(directory) = &spec.directory {
         if directory.trim().is_empty() {
             reader.error("SOURCE", directory.place, "the folder is empty").expected = "a path".to_owned();
         }
-        out.push(Source::Directory(directory.value.clone()));
+        add(SourcePlace::Directory(directory.value.clone()));
     }
     for url in spec.git.iter().flatten() {
         if !url.starts_with("https://") && !url.starts_with("http://") {
             let error = reader.error("SOURCE", url.place, format!("{:?} is no URL that is read", shown(url)));
             error.expected = "http:// or https://; a folder on disk is a directory source".to_owned();
         }
-        out.push(Source::Git(url.value.clone()));
+        add(SourcePlace::Git(url.value.clone()));
     }
     out
+}
+
+fn is_zone(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 32 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 fn cascade(reader: &mut Reader<'_>, spec: &CascadeSpec, catalog: &Catalog) -> Cascade {
