@@ -88,7 +88,8 @@ fn log_calls_are_judged_by_what_reaches_them() {
     let cases = [
         ("clean", vec![], vec![], "satisfied"),
         ("email", vec![logged("email", "pii", 900, "", false)], vec![], "not-satisfied"),
-        ("unsure", vec![logged("name", "pii", 650, "", false)], vec![], "satisfied"),
+        ("unsure", vec![logged("name", "pii", 550, "", false)], vec![], "satisfied"),
+        ("an address", vec![logged("ip", "pii", 650, "", false)], vec![], "indeterminate(network-address)"),
         ("masked", vec![logged("email", "pii", 900, "app.mask", true)], vec![], "satisfied"),
         ("masked by our own", vec![logged("email", "pii", 900, "acme.log.redact", false)], vec![], "satisfied"),
         ("an object", vec![], vec!["request.headers"], "indeterminate(value-not-followed)"),
