@@ -202,7 +202,11 @@ fn origin_of(folders: &str, name: &str) -> Origin {
     let placed = folders.find("src/main/").map_or(folders, |at| &folders[..at]);
     let within = |set: &[&str]| {
         let named = if set == EXAMPLE || set == TEST { placed } else { folders };
-        named.split('/').any(|part| set.contains(&part))
+        let says = |part: &str| {
+            set.contains(&part)
+                || (set == TEST && ["_tests", "-tests", "_fixtures", "-fixtures"].iter().any(|e| part.ends_with(e)))
+        };
+        named.split('/').any(says)
     };
     let stem = name.split('.').next().unwrap_or(name);
     let ends = |set: &[&str]| set.iter().any(|e| name.ends_with(e));
@@ -250,6 +254,8 @@ mod tests {
             ("app/conftest.py", "python/test"),
             ("app/login_test.py", "python/test"),
             ("app/contest.py", "python/source"),
+            ("e2e_tests/helpers.py", "python/test"),
+            ("app/functional_tests_fixtures/seed.py", "python/test"),
             ("app/latest.py", "python/source"),
             ("examples/app.py", "python/example"),
             ("app/thing_pb2.py", "python/generated"),

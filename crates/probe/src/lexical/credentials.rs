@@ -1,6 +1,7 @@
 //! Credentials in text: by a shape that nothing else has, in addresses, and under names that say so. Only where a value is
 //! written out, is long and mixed, and is no example, it is said to be one. Next: `value.rs`.
 
+use super::around::in_development;
 use super::format::{Names, Rules};
 use super::value::{Source, entropy, source_of};
 use super::{Lines, commented, language};
@@ -11,6 +12,8 @@ use std::sync::LazyLock;
 
 /// References and examples of one file that are told; more say nothing new.
 const MAX_OTHERS: usize = 40;
+/// Literals of one file that are asked for the section in which they stand.
+const MAX_ASKED: usize = 400;
 /// Dialects in which a value stands without quotes.
 const BARE: &[&str] = &[
     "compose",
@@ -117,10 +120,20 @@ type Found = BTreeMap<(usize, usize), (String, String, Source)>;
 
 fn named(names: &Names, expressions: &Expressions, class: &PathClass, text: &str, lines: &Lines, found: &mut Found) {
     let bare = BARE.contains(&class.dialect.as_str());
+    let yaml = matches!(class.dialect.as_str(), "yaml" | "helm-values" | "compose" | "github-actions" | "gitlab-ci");
     let pairs = matches!(class.dialect.as_str(), "yaml" | "helm-values" | "compose");
+    let mut asked = 0;
     let mut put = |name: &str, value: regex::Match<'_>, source: Source| {
         let place = (value.start(), value.end());
-        let inside = found.range(..=place).next_back().is_some_and(|((_, end), _)| *end > place.0);
+        let source = match source {
+            Source::Literal if asked < MAX_ASKED => {
+                asked += 1;
+                if in_development(text, lines, place.0) { Source::Development } else { Source::Literal }
+            }
+            other => other,
+        };
+        let inside = found.range(..=place).next_back().is_some_and(|((_, end), _)| *end > place.0)
+            || found.range(place..).next().is_some_and(|((start, _), _)| *start < place.1);
         if !inside && !commented(lines.before(text, place.0)) {
             found.entry(place).or_insert((name.to_owned(), "named".to_owned(), source));
         }
@@ -135,7 +148,10 @@ fn named(names: &Names, expressions: &Expressions, class: &PathClass, text: &str
         .chain(bare.then_some(()).into_iter().flat_map(|()| expressions.plain.captures_iter(text)))
     {
         let (Some(name), Some(value)) = (captures.get(1), captures.get(2)) else { continue };
+        // In YAML `name:value` is one text: the name of an image, of a plug-in, with its version.
+        let one_text = yaml && text.get(name.end()..value.start()).is_some_and(|between| between == ":");
         if is_name(name.as_str())
+            && !one_text
             && let Some(source) = source_of(names, value.as_str())
         {
             put(name.as_str(), value, source);
@@ -213,6 +229,15 @@ mod tests {
             ("dotenv", "SECRET_KEY=${SECRET_KEY}\n", vec!["reference"]),
             ("yaml", "env:\n- name: API_TOKEN\n  valueFrom:\n    secretKeyRef: {}\n", vec!["reference"]),
             ("yaml", "env:\n- name: API_TOKEN\n  value: 9f8a7b6c5d4e3f2a1b0c\n", vec!["literal"]),
+            ("yaml", "development:\n  secret_key_base: 7699f34c558984a85b3fea79c46960f5\n", vec!["development"]),
+            ("yaml", "production:\n  secret_key_base: 7699f34c558984a85b3fea79c46960f5\n", vec!["literal"]),
+            ("python", "class Test(Config):\n    TOKEN_SECRET = \"5YNWU0epN5ZyaSZvBd5uZb\"\n", vec!["development"]),
+            ("yaml", "plugins: |\n  credentials-binding:523.vd859a_4b_122e6\n", vec![]),
+            (
+                "json",
+                "{\"jwtSecret\": \"bXktc2VjcmV0LWtleS13aGljaC1zaG91bGQtYmUtY2hhbmdlZA==\"}\n",
+                vec!["placeholder"],
+            ),
             ("go", "token := \"user-token-v2-cache\"\n", vec![]),
             ("java", "String passwordHash = \"$2b$12$abcdefghijklmnopqrstuv\";\n", vec![]),
             ("json", "{\"client_secret\": \"GOCSPX-8sJd72hfKs92jdKs8fj2\"}\n", vec!["literal"]),

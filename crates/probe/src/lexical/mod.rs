@@ -5,6 +5,7 @@
 //! one of their words. What looks like an example, a reference or a hash is no credential. The value of a credential never
 //! leaves this room: no snippet, no attribute and no digest holds it. Read `format.rs` first, then `credentials.rs`.
 
+mod around;
 mod credentials;
 mod format;
 mod hosts;
@@ -18,7 +19,7 @@ use ligase_document::DocumentError;
 use ligase_domain::{LookedFile, Observation, PathClass, Place, ProbeRef, Seen, Span, Value};
 
 /// Counts up whenever the same files and the same rules would be seen otherwise.
-const ENGINE_VERSION: u32 = 2;
+const ENGINE_VERSION: u32 = 3;
 
 /// Whether a probe reads text as text: what it sees is told here, and by no other engine that reads the same file.
 pub(crate) fn sees(probe: &ProbeRef) -> bool {

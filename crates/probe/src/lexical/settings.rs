@@ -1,6 +1,7 @@
 //! Settings that say whether a connection checks its other end, by their words; where a setting is an argument, the call
 //! around it must be one that connects. Next: `mod.rs`.
 
+use super::around::is_option;
 use super::format::{Rules, Setting};
 use super::{Lines, commented, language};
 use crate::snippet::snippet;
@@ -11,13 +12,15 @@ use std::sync::LazyLock;
 
 /// Bytes that stand beside a setting.
 const BESIDE: usize = 600;
+/// Settings of one file that are asked for an option.
+const MAX_ASKED: usize = 400;
 /// How far the beginning of a call is looked for.
 const CALL: usize = 2_000;
 
 /// What one file shows of settings.
 pub(super) fn look(rules: &Rules, class: &PathClass, text: &str, lines: &Lines) -> Vec<Seen> {
     let concerned = |s: &&Setting| s.dialects.contains(&class.dialect) && text.contains(s.word.as_str());
-    let mut found: BTreeMap<usize, Seen> = BTreeMap::new();
+    let (mut found, mut asked): (BTreeMap<usize, Seen>, usize) = (BTreeMap::new(), 0);
     for setting in rules.settings.iter().filter(concerned) {
         for captures in setting.regex.captures_iter(text) {
             let Some(whole) = captures.get(0) else { continue };
@@ -37,6 +40,8 @@ pub(super) fn look(rules: &Rules, class: &PathClass, text: &str, lines: &Lines) 
             }
             let value = captures.name("value").map_or("", |v| v.as_str());
             let on = setting.on.as_deref().is_some_and(|on| on == value);
+            let option = !on && asked < MAX_ASKED && is_option(text, lines, whole.start());
+            asked += 1;
             let span = lines.span(whole.start(), whole.end());
             let shown: String = whole.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
             let name = if host.is_empty() { shown.chars().take(60).collect() } else { host.to_owned() };
@@ -51,7 +56,7 @@ pub(super) fn look(rules: &Rules, class: &PathClass, text: &str, lines: &Lines) 
                         "enforced".to_owned(),
                         Value::from(if on {
                             "yes"
-                        } else if chosen(text, whole.start()) {
+                        } else if option || chosen(text, whole.start()) {
                             "chosen"
                         } else if own_check(text, whole.end()) {
                             "unknown"

@@ -9,6 +9,8 @@ pub(super) enum Source {
     Literal,
     Reference,
     Placeholder,
+    /// Written out in a section that is for development or tests.
+    Development,
 }
 
 impl Source {
@@ -17,6 +19,7 @@ impl Source {
             Self::Literal => "literal",
             Self::Reference => "reference",
             Self::Placeholder => "placeholder",
+            Self::Development => "development",
         }
     }
 }

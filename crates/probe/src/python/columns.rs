@@ -149,14 +149,17 @@ pub(super) fn written<'t>(index: &Index<'t>) -> HashMap<(usize, &'t str), Vec<St
 /// The calls that a value comes from: its own, those around and inside it, and those of the local name that holds it.
 fn made_by<'t>(index: &Index<'t>, value: Node<'t>, scope: Option<usize>) -> Vec<String> {
     let mut value = value;
+    let mut out = Vec::new();
     if value.kind() == "identifier" {
-        let bound = index.bound(index.function_of(scope), index.source.of(value)).last();
-        match bound.and_then(|b| b.right) {
+        let name = index.source.of(value);
+        let bound = index.bound(index.function_of(scope), name).last();
+        // `token, token_hash = pair()`: the name of a part says what the call does not.
+        match bound.filter(|b| b.left.kind() == "identifier").and_then(|b| b.right) {
             Some(right) => value = right,
-            None => return Vec::new(),
+            None => return vec![name.to_owned()],
         }
     }
-    let (mut out, mut steps) = (Vec::new(), 0);
+    let mut steps = 0;
     let mut open = vec![value];
     while let Some(node) = open.pop() {
         steps += 1;

@@ -80,7 +80,7 @@ fn entries<'t>(index: &Index<'t>, table: &str, right: Node<'t>, out: &mut Emit<'
 fn entry<'t>(index: &Index<'t>, table: &str, call: Node<'t>, out: &mut Emit<'_>) {
     let Some(callee) = call.child_by_field_name("function").and_then(|f| index.source.dotted(f)) else { return };
     let arguments = index.source.arguments(call);
-    let base = Attributes::default().with("table", table);
+    let base = Attributes::default().with("table", table).some("development", index.development(call));
     if !is_path(index, &callee) {
         // `include(router.urls)` in a sum, `i18n_patterns(path(…), …)`, `format_suffix_patterns([…])`, `static(…)`.
         match last(&callee) {

@@ -95,6 +95,7 @@ pub(super) fn called<'t>(
                 .some("children", texts(children))
                 .some("child_list", list)
                 .some("dynamic", unread)
+                .some("development", index.development(call))
                 .some("prefix", prefix.map(|p| parts(index, p)).unwrap_or_default());
             out.seen("py-include", "python/flask", call, attributes, &[]);
         }
@@ -155,7 +156,7 @@ fn rule<'t>(
     out: &mut Emit<'_>,
 ) {
     let (class, symbol, wrappers) = unwrapped(index, view, scope);
-    let base = base.some("wrappers", wrappers);
+    let base = base.some("wrappers", wrappers).some("development", index.development(call));
     if let Some(class) = class {
         let attributes = base.with("class", class).some("only", texts(methods));
         out.seen("py-class-route", "python/flask", call, attributes, &[("route", call)]);

@@ -100,6 +100,20 @@ const MAX_BOUND: usize = 200;
 /// Places of unreadable syntax that are noted.
 const MAX_ERRORS: usize = 8;
 
+/// Nodes around a place that are asked for a condition.
+const MAX_AROUND: usize = 16;
+
+/// Whether a condition holds only where nothing is deployed for others: by the words of its names and texts.
+fn asks_for_development(condition: &str) -> bool {
+    let text: String = condition.chars().take(300).collect();
+    let words = crate::vocabulary::words(&text);
+    let among = |set: &[&str]| words.iter().any(|w| set.contains(&w.as_str()));
+    let turned = text.contains("not ") || text.contains("!=");
+    let production = among(&["prod", "production", "live"]);
+    let development = among(&["debug", "dev", "development", "local", "localhost", "test", "testing", "e2e"]);
+    if turned { production && !development } else { development && !production }
+}
+
 /// Kinds that the walk stops at. Comparing numbers instead of names for every node is a third of the walk.
 const WORDS: &[&str] = &[
     "decorated_definition",
@@ -345,6 +359,26 @@ impl<'t> Index<'t> {
             }
             None => dotted.to_owned(),
         }
+    }
+
+    /// Whether a place is only reached where a condition asks for development or tests: `if settings.DEBUG:`.
+    pub(crate) fn development(&self, node: Node<'t>) -> bool {
+        let mut node = node;
+        for _ in 0..MAX_AROUND {
+            let Some(parent) = node.parent() else { return false };
+            let field = |name: &str| parent.child_by_field_name(name);
+            if matches!(parent.kind(), "if_statement" | "elif_clause")
+                && field("consequence").is_some_and(|c| c.id() == node.id())
+                && field("condition").is_some_and(|c| asks_for_development(self.source.of(c)))
+            {
+                return true;
+            }
+            if matches!(parent.kind(), "function_definition" | "class_definition") && node.kind() == "block" {
+                return false;
+            }
+            node = parent;
+        }
+        false
     }
 
     /// The qualified name of a scope, `<module>` for none.

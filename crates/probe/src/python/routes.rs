@@ -149,6 +149,7 @@ fn declared<'t>(index: &Index<'t>, call: Node<'t>, verb: &str, plain: bool, attr
     let opaque = opaque || arguments.splats.iter().any(|(is_map, _)| *is_map);
     attributes
         .some("path", path)
+        .some("development", index.development(call))
         .with("methods", texts(methods))
         .some("plain", plain)
         .some("deps", deps)
@@ -271,6 +272,7 @@ fn included<'t>(
         .some("children", texts(children))
         .some("child_list", list)
         .some("dynamic", unread)
+        .some("development", index.development(call))
         .some("mount", mount)
         .some("prefix", prefix.map(|p| parts(index, p)).unwrap_or_default())
         .some("deps", deps)

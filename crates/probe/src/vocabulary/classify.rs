@@ -22,6 +22,7 @@ struct Entry {
     class: String,
     confidence: i64,
     needs: Option<String>,
+    not_of: Option<String>,
     strict: bool,
 }
 
@@ -51,6 +52,7 @@ impl Classifier {
                     class: term.class.clone(),
                     confidence: term.confidence,
                     needs: term.needs.clone(),
+                    not_of: term.not_of.clone(),
                     strict: term.strict,
                 });
             }
@@ -124,9 +126,16 @@ impl Classifier {
 
     /// `None` when the term needs an owner and has none; whether the owner was only found in the name itself.
     fn owned(&self, entry: &Entry, parts: &[String], at: usize, owner: &str) -> Option<bool> {
+        let owner = whose(owner);
+        if let Some(set) = entry.not_of.as_ref().and_then(|sort| self.owners.get(sort)) {
+            let before = if at > 0 { Some(&parts[at - 1]) } else { owner.last() };
+            if before.is_some_and(|w| set.contains(w)) {
+                return None;
+            }
+        }
         let Some(sort) = &entry.needs else { return Some(false) };
         let set = self.owners.get(sort)?;
-        if words(owner).iter().any(|w| set.contains(w)) {
+        if owner.iter().any(|w| set.contains(w)) {
             // `user.file_name` is the file's: what stands right before the term owns it first.
             return (at == 0 || set.contains(&parts[at - 1])).then_some(false);
         }
@@ -143,6 +152,20 @@ impl Classifier {
         });
         after || before || phrase
     }
+}
+
+/// Words that say by what something was found, or for whom: `services_by_user` are services.
+const RELATIONS: &[&str] = &["by", "for", "from", "with", "via", "of"];
+
+/// The words that say whose it is: of each name, those before a word that begins to speak of something else.
+fn whose(owner: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for name in owner.split_whitespace() {
+        let parts = words(name);
+        let end = parts.iter().skip(1).position(|w| RELATIONS.contains(&w.as_str())).map_or(parts.len(), |n| n + 1);
+        out.extend(parts.into_iter().take(end));
+    }
+    out
 }
 
 /// A name's words in lower case: `patientEmail_address2` is patient, email, address, 2 … with plurals folded.
@@ -216,6 +239,16 @@ mod tests {
             ("date_of_birth", "", Some("pii")),
             ("name", "", None),
             ("name", "Patient", Some("pii")),
+            ("full_name", "patient", Some("pii")),
+            ("full_name", "", Some("pii")),
+            ("full_name", "language", None),
+            ("fullName", "gitRepository", None),
+            ("language_full_name", "", None),
+            ("email", "notifications_group", None),
+            ("email", "user", Some("pii")),
+            ("name", "service fetch_all_services_by_user", None),
+            ("name", "x fetch_user", Some("pii")),
+            ("AUTH_COULD_NOT_VALIDATE_CREDENTIALS", "strings", None),
             ("patient_name", "", Some("pii")),
             ("file_name", "User", None),
             ("hostname", "User", None),

@@ -73,6 +73,9 @@ pub(crate) struct Term {
     pub(crate) class: String,
     pub(crate) confidence: i64,
     pub(crate) needs: Option<String>,
+    /// Owners whose word it is for something else: the full name of a language.
+    #[serde(default, rename = "not-of")]
+    pub(crate) not_of: Option<String>,
     #[serde(default)]
     pub(crate) strict: bool,
     pub(crate) words: Vec<String>,

@@ -170,6 +170,9 @@ impl<'f> Reading<'_, '_, '_, 'f> {
         if !plain {
             take(self.guards.of_facts(self.file, self.route.str("scope"), &self.route.attributes), "decorator");
         }
+        if self.route.flag("development") {
+            reason = "mounted-for-development";
+        }
         if self.route.flag("deps_opaque") {
             reason = "dependencies-not-a-list";
         }

@@ -81,6 +81,7 @@ impl<'w, 'v, 'f> Classes<'w, 'v, 'f> {
                 "sqlmodel.SQLModel" | "sqlmodel.main.SQLModel" => {
                     Some(if seen.flag("table") { SQLMODEL_TABLE } else { SQLMODEL })
                 }
+                b if matches!(last(b), "TypedDict" | "NamedTuple") => Some(DATACLASS),
                 b if b.starts_with("pydantic") => Some(PYDANTIC),
                 b if b.starts_with("sqlalchemy")
                     || b.contains("declarative_base")
@@ -90,7 +91,6 @@ impl<'w, 'v, 'f> Classes<'w, 'v, 'f> {
                     Some(SQLALCHEMY)
                 }
                 b if b.starts_with("django.db") || b.contains(".models.") => Some(DJANGO),
-                "typing.NamedTuple" | "typing.TypedDict" | "typing_extensions.TypedDict" => Some(DATACLASS),
                 _ => None,
             }
         };

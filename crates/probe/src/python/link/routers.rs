@@ -502,6 +502,9 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
         way.files.insert(edge.file);
         self.put_prefix(edge.file, include.str("scope"), include, way);
         self.hang(edge.file, include.str("scope"), include, "mount", way);
+        if include.flag("development") && way.reason.is_empty() {
+            way.reason = "mounted-for-development";
+        }
         include.flag("mount")
     }
 

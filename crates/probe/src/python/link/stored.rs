@@ -14,6 +14,36 @@ const MAX_DEPTH: u8 = 3;
 /// Words of names that hold what a person types to log in; a hash of it is often kept under the same name.
 const PASSWORDS: &[&str] = &["password", "passwd", "pwd", "passphrase", "passcode"];
 
+/// Words of classes that hold what is needed to log in elsewhere.
+const ELSEWHERE: &[&str] = &[
+    "mail",
+    "smtp",
+    "imap",
+    "pop3",
+    "ftp",
+    "sftp",
+    "ldap",
+    "proxy",
+    "connection",
+    "connector",
+    "datasource",
+    "database",
+    "integration",
+    "remote",
+    "server",
+    "registry",
+    "gateway",
+    "broker",
+    "router",
+    "switch",
+    "device",
+];
+
+fn is_of_another(owner: &str) -> bool {
+    let words = words(last(owner));
+    words.iter().any(|w| ELSEWHERE.contains(&w.as_str())) && !words.iter().any(|w| w == "user")
+}
+
 /// What is known of how an attribute is kept.
 pub(super) struct Kept {
     pub(super) encrypted: &'static str,
@@ -60,7 +90,10 @@ impl<'w, 'v, 'f> Stored<'w, 'v, 'f> {
         let (encrypted, by, reason) = match does {
             Does::Encrypts(by) => ("yes", by, ""),
             Does::Hashes(by) => ("hashed", by, ""),
-            Does::Nothing if password => ("unknown", String::new(), "may-hold-a-hash"),
+            // A password for another system has to be given to it as it is.
+            Does::Nothing if password && !is_of_another(seen.str("owner")) => {
+                ("unknown", String::new(), "may-hold-a-hash")
+            }
             Does::Nothing => ("no", String::new(), ""),
             Does::Binary => ("unknown", String::new(), "binary-content-not-known"),
             Does::Unknown => ("unknown", String::new(), "type-not-resolved"),

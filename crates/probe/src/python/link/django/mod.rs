@@ -117,7 +117,11 @@ impl<'f> Reading<'_, '_, '_, '_, '_, '_, 'f> {
         let (path, constant) = self.world.text(file, MODULE, entry.list("path"), 0);
         let path = if entry.flag("regex") { without_regex(&path) } else { super::endpoints::without_converters(&path) };
         let full = joined(&way.prefix, &path);
-        let reason = if constant { way.reason } else { "path-not-a-constant" };
+        let reason = match (constant, entry.flag("development")) {
+            (false, _) => "path-not-a-constant",
+            (true, true) if way.reason.is_empty() => "mounted-for-development",
+            _ => way.reason,
+        };
         let class = entry.str("class");
         let name = if class.is_empty() { entry.str("symbol") } else { class };
         let target = self.world.follow(self.world.resolve(file, MODULE, name));

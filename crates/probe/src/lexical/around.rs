@@ -1,0 +1,159 @@
+//! What stands around a place in text, by indentation alone: the section of a file for development or tests, and the option
+//! that somebody has to set before a line counts. Bounded by lines, blind to languages. Next: `settings.rs`.
+
+use super::Lines;
+use crate::vocabulary::words;
+
+/// Lines above a place that are looked at for headers.
+const MAX_LINES: usize = 1_000;
+/// Headers around a place.
+const MAX_HEADERS: usize = 6;
+/// Characters of a line that are read.
+const MAX_WIDTH: usize = 240;
+/// Words of sections and conditions that are of no service in use.
+const DEVELOPMENT: &[&str] = &["dev", "develop", "development", "test", "testing", "local", "localhost", "e2e", "ci"];
+/// Words that take it back.
+const PRODUCTION: &[&str] = &["prod", "production", "live", "staging", "latest"];
+/// Words of options by which whoever runs a program gives up certificate checks.
+const OPTIONS: &[&str] = &[
+    "insecure",
+    "unsafe",
+    "skip",
+    "verify",
+    "verification",
+    "self",
+    "selfsigned",
+    "ignore",
+    "allow",
+    "trust",
+    "disable",
+    "accept",
+    "check",
+    "strict",
+    "unauthorized",
+    "unverified",
+];
+
+/// Lines above with less indentation than everything below them, the nearest first.
+fn headers<'t>(text: &'t str, lines: &Lines, at: usize) -> Vec<&'t str> {
+    let number = lines.number(at);
+    let line = |n: usize| -> &'t str {
+        let (start, end) = (lines.starts[n - 1], lines.starts.get(n).map_or(text.len(), |e| e - 1));
+        text.get(start..end).unwrap_or_default()
+    };
+    let indent = |l: &str| l.len() - l.trim_start().len();
+    let mut least = indent(line(number));
+    let mut out = Vec::new();
+    for n in (1..number).rev().take(MAX_LINES) {
+        if least == 0 || out.len() == MAX_HEADERS {
+            break;
+        }
+        let above = line(n);
+        if !above.trim().is_empty() && indent(above) < least {
+            least = indent(above);
+            out.push(above);
+        }
+    }
+    out
+}
+
+fn short(line: &str) -> String {
+    line.chars().take(MAX_WIDTH).collect()
+}
+
+/// Whether a place stands in a section that is for development or tests: `development:`, `class TestConfig:`, `[test]`.
+pub(super) fn in_development(text: &str, lines: &Lines, at: usize) -> bool {
+    let says = |line: &str| {
+        let words = words(&short(line));
+        let among = |set: &[&str]| words.iter().any(|w| set.contains(&w.as_str()));
+        words.len() <= 8 && among(DEVELOPMENT) && !among(PRODUCTION)
+    };
+    let around = headers(text, lines, at);
+    if around.iter().any(|l| opens(l) && says(l)) {
+        return true;
+    }
+    // Sections in brackets are not indented.
+    let before = text.get(..at).unwrap_or_default();
+    let section = before.lines().rev().take(MAX_LINES).map(str::trim).find(|l| l.starts_with('[') && l.ends_with(']'));
+    section.is_some_and(says)
+}
+
+/// Whether a line begins what is indented below it.
+fn opens(line: &str) -> bool {
+    line.trim_end().ends_with([':', '{', '(', '[']) || line.trim_end().ends_with("do")
+}
+
+/// Whether a line counts only where an option asks for it: its own condition, that of a block around it, or its own name.
+pub(super) fn is_option(text: &str, lines: &Lines, at: usize) -> bool {
+    let asks = |condition: &str| {
+        let words = words(&short(condition));
+        words.iter().any(|w| OPTIONS.contains(&w.as_str()) || (DEVELOPMENT.contains(&w.as_str()) || w == "debug"))
+    };
+    let before = lines.before(text, at);
+    let after = text.get(at..).unwrap_or_default().lines().next().unwrap_or_default();
+    // `a if option else b`, on either side of the place.
+    let python = after
+        .split_once(" if ")
+        .and_then(|(_, rest)| rest.split_once(" else"))
+        .or_else(|| before.rsplit_once(" if ").and_then(|(_, rest)| rest.split_once(" else")));
+    if python.is_some_and(|(condition, _)| asks(condition)) {
+        return true;
+    }
+    // `option ? a : b`: what stands between the assignment and the question mark.
+    let asked = before.rsplit_once(" ? ").map(|(condition, _)| condition);
+    if asked.is_some_and(|c| asks(c.rsplit(['=', '(', ',']).next().unwrap_or(c))) {
+        return true;
+    }
+    let named = before.split(['=', ':']).next().unwrap_or_default();
+    if before.len() > named.len()
+        && words(&short(named)).iter().any(|w| matches!(w.as_str(), "insecure" | "unverified"))
+    {
+        return true;
+    }
+    headers(text, lines, at).into_iter().any(|line| {
+        let line = line.trim_start().trim_start_matches("} ").trim_start_matches("else ");
+        ["if ", "if(", "elif ", "unless ", "when "].iter().any(|k| line.starts_with(k)) && asks(line)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_for_development_are_told_from_others() {
+        for (text, want) in [
+            ("development:\n  key: @\n", true),
+            ("production:\n  key: @\n", false),
+            ("test:\n  a: 1\n\n  key: @\n", true),
+            ("development:\n  a: 1\nproduction:\n  key: @\n", false),
+            ("class Test(Config):\n    A = 1\n    KEY = @\n", true),
+            ("class Live(Config):\n    KEY = @\n", false),
+            ("class Config:\n    KEY = @\n", false),
+            ("[dev]\nkey = @\n", true),
+            ("[prod]\nkey = @\n", false),
+            ("key = @\n", false),
+        ] {
+            let at = text.find('@').unwrap();
+            assert_eq!(in_development(text, &Lines::new(text), at), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_option_that_is_set_is_told_from_a_line_that_always_counts() {
+        for (text, want) in [
+            ("ctx = @ if NO_SSL_VERIFY else None\n", true),
+            ("ctx = None if verify else @\n", true),
+            ("mode = ssl_verify ? PEER : @\n", true),
+            ("ssl: env.DB_SSL ? { @ } : false\n", false),
+            ("if cfg.SkipTLSVerify {\n\tt.C = @\n}\n", true),
+            ("if err == nil {\n\tt.C = @\n}\n", false),
+            ("this.agentInsecure = new Agent(@)\n", true),
+            ("this.agent = new Agent(@)\n", false),
+            ("func verify() {\n\tt.C = @\n}\n", false),
+        ] {
+            let at = text.find('@').unwrap();
+            assert_eq!(is_option(text, &Lines::new(text), at), want, "{text}");
+        }
+    }
+}
