@@ -79,6 +79,24 @@ impl Node {
     }
 }
 
+/// Where a node is to listen, and to keep what it stores.
+pub struct NodePlan {
+    /// Its number.
+    pub n: usize,
+    /// Its port for clients.
+    pub client: u16,
+    /// The port of its monitoring page.
+    pub monitor: u16,
+    /// Its port for other nodes.
+    pub cluster: u16,
+    /// Those of all nodes.
+    pub clusters: Vec<u16>,
+    /// Its store.
+    pub store: PathBuf,
+    /// The folder of its configuration, the same for all nodes.
+    pub folder: PathBuf,
+}
+
 /// One nats-server, or several that form a cluster.
 pub struct NatsServer {
     nodes: Vec<Node>,
@@ -100,11 +118,8 @@ impl NatsServer {
     }
 
     fn start(count: usize) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let ports: Vec<[u16; 3]> = (0..count).map(|_| [free_port(), free_port(), free_port()]).collect();
-        let mut nodes = Vec::new();
-        for (n, [client, monitor, cluster]) in ports.iter().copied().enumerate() {
-            let store = folder.path().join(format!("store-{n}"));
+        Self::configured(count, |plan| {
+            let NodePlan { n, client, monitor, cluster, .. } = plan;
             let mut text = String::new();
             writeln!(text, "server_name: \"n{n}\"\nlisten: \"127.0.0.1:{client}\"\nhttp: \"127.0.0.1:{monitor}\"")
                 .unwrap();
@@ -112,12 +127,12 @@ impl NatsServer {
             writeln!(
                 text,
                 "jetstream {{ store_dir: \"{}\", max_file_store: 4GB, max_memory_store: 64MB, sync_interval: {sync} }}",
-                store.display()
+                plan.store.display()
             )
             .unwrap();
             if count > 1 {
                 let routes: Vec<String> =
-                    ports.iter().map(|[_, _, other]| format!("\"nats://127.0.0.1:{other}\"")).collect();
+                    plan.clusters.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
                 writeln!(
                     text,
                     "cluster {{ name: ligase-test, listen: \"127.0.0.1:{cluster}\", routes: [{}] }}",
@@ -125,10 +140,32 @@ impl NatsServer {
                 )
                 .unwrap();
             }
-            let config = folder.path().join(format!("n{n}.conf"));
-            std::fs::write(&config, text).unwrap();
+            text
+        })
+    }
+
+    /// Nodes with configurations of the caller's. The server's monitoring page has to be reachable without a login.
+    ///
+    /// # Panics
+    /// When they do not start.
+    pub fn configured(count: usize, config: impl Fn(&NodePlan) -> String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ports: Vec<[u16; 3]> = (0..count).map(|_| [free_port(), free_port(), free_port()]).collect();
+        let mut nodes = Vec::new();
+        for (n, [client, monitor, cluster]) in ports.iter().copied().enumerate() {
+            let plan = NodePlan {
+                n,
+                client,
+                monitor,
+                cluster,
+                clusters: ports.iter().map(|p| p[2]).collect(),
+                store: folder.path().join(format!("store-{n}")),
+                folder: folder.path().to_path_buf(),
+            };
+            let path = folder.path().join(format!("n{n}.conf"));
+            std::fs::write(&path, config(&plan)).unwrap();
             let log = folder.path().join(format!("n{n}.log"));
-            nodes.push(Node { config, log, client, monitor, child: None });
+            nodes.push(Node { config: path, log, client, monitor, child: None });
         }
         let mut server = Self { nodes, folder };
         server.nodes.iter_mut().for_each(Node::start);

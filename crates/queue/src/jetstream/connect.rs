@@ -92,7 +92,8 @@ impl Link {
                 async move { note(&event, &seen) }
             });
         if let Login::Password { user, password } = &options.login {
-            connect = connect.user_and_password(user.clone(), password.clone());
+            // Inboxes of its own: a server's permissions can then keep a user from reading others' answers.
+            connect = connect.user_and_password(user.clone(), password.clone()).custom_inbox_prefix(inboxes(user));
         }
         if let Some(tls) = &options.tls {
             connect = connect.require_tls(true);
@@ -166,6 +167,12 @@ impl Link {
         let stream = self.context.get_stream_no_info(name).await;
         stream.map_err(|error| QueueError::Unreachable(format!("stream {name}: {error}")))
     }
+}
+
+/// Where a user's answers go: `_INBOX_` and its name, in which only what is plain in a subject stays.
+fn inboxes(user: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    format!("_INBOX_{}", user.chars().map(plain).collect::<String>())
 }
 
 fn note(event: &Event, sessions: &Sessions) {
