@@ -1,7 +1,7 @@
 //! What the roles share: settings from flags, environment and file; connections; start and stop; hello and drain.
 
-pub mod gate;
 pub mod hello;
 pub mod link;
 pub mod settings;
 pub mod start;
+pub mod turnstile;

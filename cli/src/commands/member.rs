@@ -5,10 +5,10 @@ use crate::args::fleet::Member;
 use crate::commands::serve::role;
 use crate::embedded::{Parts, this_program};
 use crate::failure::{Exit, Failure};
-use crate::fleet::gate::{GRACE, Gate};
 use crate::fleet::hello::{self, Hello};
 use crate::fleet::link;
 use crate::fleet::start::{self, Started};
+use crate::fleet::turnstile::{GRACE, Turnstile};
 use ligase_coordinator::ServeError;
 use ligase_proto::patience::{PATIENCE, patiently};
 use ligase_proto::principal::Principal;
@@ -25,7 +25,7 @@ struct Joined {
     started: Started,
     me: Principal,
     channel: Channel,
-    gate: Arc<Gate>,
+    turnstile: Arc<Turnstile>,
     parts: Parts,
     pin: PinOptions,
     slots: usize,
@@ -38,7 +38,7 @@ pub fn worker(args: &Member, cli: &Cli) -> Result<Exit, Failure> {
     let joined = join(args, cli, "worker")?;
     let worker = ligase_worker::Worker {
         config: ligase_worker::Config { name: joined.me.name.clone(), slots: joined.slots, pin: joined.pin.clone() },
-        queue: Arc::clone(&joined.gate) as _,
+        queue: Arc::clone(&joined.turnstile) as _,
         coordinator: joined.channel.clone(),
         probes: Arc::clone(&joined.parts.probes),
         eyes: Arc::clone(&joined.parts.eyes),
@@ -57,7 +57,7 @@ pub fn agent_runner(args: &Member, cli: &Cli) -> Result<Exit, Failure> {
             slots: joined.slots,
             pin: joined.pin.clone(),
         },
-        queue: Arc::clone(&joined.gate) as _,
+        queue: Arc::clone(&joined.turnstile) as _,
         coordinator: joined.channel.clone(),
         inspector: Arc::clone(&joined.parts.inspector),
         eyes: Arc::clone(&joined.parts.eyes),
@@ -77,14 +77,14 @@ fn join(args: &Member, cli: &Cli, wanted: &'static str) -> Result<Joined, Failur
     let pin = PinOptions { caches, child: this_program("__vcs")?, limits: RemoteLimits::default() };
     let slots = args.slots.unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from)).max(1);
     let started = start::start(cli, wanted, &args.telemetry)?;
-    let (channel, gate) = started.runtime.block_on(async {
+    let (channel, turnstile) = started.runtime.block_on(async {
         let channel = link::open(&args.coordinator, args.coordinator_name.as_deref(), &credentials)?;
         let servers = servers(args, &channel).await?;
         let options = start::queue_options(&args.nats, &servers, &me.to_string(), &args.zones)?;
         let queue = JetStreamQueue::connect(&options).await.map_err(ServeError::from)?;
-        Ok::<_, Failure>((channel, Gate::new(Arc::new(queue))))
+        Ok::<_, Failure>((channel, Turnstile::new(Arc::new(queue))))
     })?;
-    Ok(Joined { started, me, channel, gate, parts, pin, slots, _scratch: scratch })
+    Ok(Joined { started, me, channel, turnstile, parts, pin, slots, _scratch: scratch })
 }
 
 /// The folder for fetched repositories.
@@ -121,17 +121,17 @@ fn work(
     probe_set: Option<ligase_domain::Digest>,
     role: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Exit, Failure> {
-    let Joined { started, channel, gate, slots, .. } = joined;
+    let Joined { started, channel, turnstile, slots, .. } = joined;
     let shutdown = started.shutdown.clone();
     tracing::info!(who = %joined.me, slots, "works");
     let said = Hello { slots, zones: args.zones.clone(), probe_set };
-    let hello = hello::say(said, Arc::clone(&gate), FleetClient::new(channel), shutdown.clone());
+    let hello = hello::say(said, Arc::clone(&turnstile), FleetClient::new(channel), shutdown.clone());
     let ended = started.runtime.block_on(async {
         let hello = tokio::spawn(hello);
         let role = tokio::spawn(role);
         shutdown.requested().await;
         let ended = tokio::time::timeout(GRACE, role).await;
-        gate.close().await;
+        turnstile.close().await;
         let _ = hello.await;
         ended
     });

@@ -1,6 +1,6 @@
-//! Says hello to the coordinator every few seconds, and closes the gate when it is told to drain.
+//! Says hello to the coordinator every few seconds, and closes the turnstile when it is told to drain.
 
-use crate::fleet::gate::Gate;
+use crate::fleet::turnstile::Turnstile;
 use ligase_domain::Digest;
 use ligase_proto::v1::HelloRequest;
 use ligase_proto::v1::fleet_client::FleetClient;
@@ -23,7 +23,7 @@ pub struct Hello {
 }
 
 /// Says hello until shutdown. A coordinator that does not answer is no reason to stop working.
-pub async fn say(hello: Hello, gate: Arc<Gate>, mut fleet: FleetClient<Channel>, shutdown: Shutdown) {
+pub async fn say(hello: Hello, turnstile: Arc<Turnstile>, mut fleet: FleetClient<Channel>, shutdown: Shutdown) {
     let mut tick = tokio::time::interval(EVERY);
     loop {
         tokio::select! {
@@ -33,16 +33,16 @@ pub async fn say(hello: Hello, gate: Arc<Gate>, mut fleet: FleetClient<Channel>,
         let said = HelloRequest {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             slots: u32::try_from(hello.slots).unwrap_or(u32::MAX),
-            held: gate.held(),
+            held: turnstile.held(),
             zone: hello.zones.join(","),
             probe_set: hello.probe_set.map(|d| d.as_bytes().to_vec()).unwrap_or_default(),
             clock: SystemClock.now_ms(),
-            draining: gate.is_closed(),
+            draining: turnstile.is_closed(),
         };
         match tokio::time::timeout(EVERY, fleet.hello(said)).await {
             Ok(Ok(answer)) => {
                 let drain = answer.into_inner().drain;
-                if gate.close_if(drain) {
+                if turnstile.close_if(drain) {
                     tracing::info!(drain, "the coordinator told it to {}", if drain { "drain" } else { "go on" });
                 }
             }

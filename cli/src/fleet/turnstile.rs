@@ -1,4 +1,4 @@
-//! The queue of one member, with a gate: closed, it takes nothing more and settles what it holds. It counts what is held.
+//! The queue of one member, with a turnstile: closed, it takes nothing more and settles what it holds. It counts what is held.
 
 use async_trait::async_trait;
 use ligase_domain::TaskKind;
@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// A queue behind a gate.
-pub struct Gate {
+/// A queue behind a turnstile.
+pub struct Turnstile {
     inner: Arc<dyn TaskQueue>,
     closed: watch::Sender<bool>,
     held: AtomicU32,
 }
 
-impl Gate {
-    /// An open gate.
+impl Turnstile {
+    /// An open turnstile.
     pub fn new(inner: Arc<dyn TaskQueue>) -> Arc<Self> {
         Arc::new(Self { inner, closed: watch::Sender::new(false), held: AtomicU32::new(0) })
     }
@@ -40,21 +40,21 @@ impl Gate {
 }
 
 #[async_trait]
-impl TaskQueue for Gate {
+impl TaskQueue for Turnstile {
     async fn publish(&self, task: v1::Task) -> Result<Published, QueueError> {
         self.inner.publish(task).await
     }
 
     async fn lease(&self, kind: TaskKind, holder: &str, slots: usize) -> Result<Vec<Delivery>, QueueError> {
-        let mut gate = self.closed.subscribe();
+        let mut turnstile = self.closed.subscribe();
         loop {
-            if gate.wait_for(|closed| !closed).await.is_err() {
+            if turnstile.wait_for(|closed| !closed).await.is_err() {
                 return Err(QueueError::Closed);
             }
             // A lease that is given up while it waits holds nothing: what was delivered to it lapses.
             let taken = tokio::select! {
                 taken = self.inner.lease(kind, holder, slots) => taken?,
-                _ = gate.wait_for(|closed| *closed) => continue,
+                _ = turnstile.wait_for(|closed| *closed) => continue,
             };
             self.held.fetch_add(u32::try_from(taken.len()).unwrap_or(u32::MAX), Ordering::Relaxed);
             for delivery in &taken {
@@ -119,16 +119,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_closed_gate_lets_nothing_through_and_an_opened_one_does() {
-        let gate = Gate::new(Arc::new(MemoryQueue::new()));
-        gate.publish(task("a")).await.unwrap();
-        assert!(gate.close_if(true) && !gate.close_if(true));
-        let waiting = tokio::time::timeout(Duration::from_secs(5), gate.lease(TaskKind::Probe, "w", 1)).await;
+    async fn a_closed_turnstile_lets_nothing_through_and_an_opened_one_does() {
+        let turnstile = Turnstile::new(Arc::new(MemoryQueue::new()));
+        turnstile.publish(task("a")).await.unwrap();
+        assert!(turnstile.close_if(true) && !turnstile.close_if(true));
+        let waiting = tokio::time::timeout(Duration::from_secs(5), turnstile.lease(TaskKind::Probe, "w", 1)).await;
         assert!(waiting.is_err());
-        gate.close_if(false);
-        let held = gate.lease(TaskKind::Probe, "w", 1).await.unwrap();
-        assert_eq!((held.len(), gate.held()), (1, 1));
-        gate.settle(held[0].id, Settle::Ack).await.unwrap();
-        assert_eq!(gate.held(), 0);
+        turnstile.close_if(false);
+        let held = turnstile.lease(TaskKind::Probe, "w", 1).await.unwrap();
+        assert_eq!((held.len(), turnstile.held()), (1, 1));
+        turnstile.settle(held[0].id, Settle::Ack).await.unwrap();
+        assert_eq!(turnstile.held(), 0);
     }
 }
