@@ -78,6 +78,15 @@ bench: native nats ## Measure looking, judging, the store and the queue; compare
 	$(CARGO) bench --locked --package ligase-evidence --bench durable
 	$(CARGO) bench --locked --package ligase-queue --bench belt
 
+.PHONY: fuzz
+fuzz: native ## Every reader of strangers' bytes over ROUNDS mutated inputs (2000), from SEED (1); `make test` runs a few of them
+	LIGASE_FUZZ_ROUNDS=$(or $(ROUNDS),2000) LIGASE_FUZZ_SEED=$(or $(SEED),1) \
+		$(CARGO) test --locked --package ligase-fuzz --test bounded
+
+.PHONY: mutants
+mutants: native ## Guards, encryption, redactions, regions taken away one by one: what is noticed; TREES=DIR:DIR adds real code
+	LIGASE_MUTANTS_TREES="$(TREES)" $(CARGO) test --locked --package ligase-inspect --test mutants -- --ignored --nocapture
+
 .PHONY: clean-state
 clean-state: ## Remove what demos and sweeps have left here: target/demo, .ligase
 	rm -rf target/demo .ligase

@@ -44,6 +44,7 @@ const FLOORS: &[(&str, &str, u32, &[&str])] = &[
         ],
     ),
     ("cli", "cli", 5, &["*"]),
+    ("fuzz", "fuzz/targets", 6, &["*"]),
     ("tests", "tests", 6, &["*"]),
 ];
 

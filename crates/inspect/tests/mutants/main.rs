@@ -1,0 +1,202 @@
+//! Mutants of code that has what a clause asks for: one guard, one encryption setting, one redaction, one region taken away at
+//! a time, by text alone and with no regard to how the probes read it. How many are seen, and which are not.
+//!
+//! A table over the catalog's own satisfied examples, and over trees of real code, is printed on demand. It judges nothing: a
+//! mutant may keep another guard or setting that does, so each line that is *missed* is there to be read:
+//! `LIGASE_MUTANTS_TREES=DIR:DIR cargo test -p ligase-inspect --test mutants -- --ignored --nocapture`. Next: `sites.rs`.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod sites;
+
+use ligase_domain::{
+    Effect, EffectClass, FileChange, Finding, FindingId, MapTree, NoCache, Oid, Outcome, OverlayTree, Patch, RepoPath,
+    SourceTree, Timestamp,
+};
+use ligase_inspect::{Declared, Expectation, Identities, Inspection, Inspector, MemoryCache, assume};
+use ligase_probe::NoProgress;
+use sites::{Kind, Site, sites};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+const NOW: Timestamp = Timestamp(1_767_225_600_000);
+/// Sites of one kind and stack in one tree, evenly over its files.
+const SITES_A_TREE: usize = 12;
+/// Who asks of real trees.
+const ASKED: &str = "data=phi,pii,credentials;exposure=internet;residency=eu";
+
+/// What became of a mutant.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    /// Something is not satisfied that was not before.
+    Seen,
+    /// What was satisfied is not known any more.
+    Doubted,
+    /// Nothing changed.
+    Missed,
+}
+
+#[derive(Default)]
+struct Table {
+    rows: BTreeMap<(Kind, String), [usize; 3]>,
+    missed: Vec<String>,
+}
+
+impl Table {
+    fn add(&mut self, site: &Site, fate: Fate, place: &str) {
+        let row = self.rows.entry((site.kind, site.stack.to_owned())).or_default();
+        row[fate as usize] += 1;
+        if fate != Fate::Seen {
+            let word = if fate == Fate::Missed { "missed" } else { "doubted" };
+            self.missed.push(format!(
+                "{word}: {} {}: {place}:{}: {}",
+                site.kind.name(),
+                site.stack,
+                site.line,
+                site.text
+            ));
+        }
+    }
+
+    fn print(&self) {
+        println!("{:<12} {:<16} {:>6} {:>6} {:>8} {:>7}", "taken away", "stack", "all", "seen", "doubted", "missed");
+        for ((kind, stack), [seen, doubted, missed]) in &self.rows {
+            let all = seen + doubted + missed;
+            println!("{:<12} {stack:<16} {all:>6} {seen:>6} {doubted:>8} {missed:>7}", kind.name());
+        }
+        for kind in Kind::ALL {
+            let (all, noticed) = self.of(kind);
+            println!("{:<12} {:<16} {all:>6} {noticed:>6} seen or doubted", kind.name(), "together");
+        }
+        self.missed.iter().for_each(|line| println!("  {line}"));
+    }
+
+    /// All mutants of a kind, and those that did not pass in silence.
+    fn of(&self, kind: Kind) -> (usize, usize) {
+        let rows = self.rows.iter().filter(|((k, _), _)| *k == kind);
+        rows.fold((0, 0), |(all, noticed), (_, [s, d, m])| (all + s + d + m, noticed + s + d))
+    }
+}
+
+fn patch(path: &RepoPath, text: &str, base: Oid) -> Patch {
+    let change = FileChange { path: path.clone(), base, bytes: text.as_bytes().to_vec() };
+    let (base_revision, effect) = (Oid::Sha1([0; 20]), Effect { class: EffectClass::InPlace, note: String::new() });
+    Patch { base_revision, changes: vec![change], diff: String::new(), remedies: Vec::new(), effect }
+}
+
+fn by_subject<'i>(inspection: &'i Inspection, kind: Kind) -> BTreeMap<FindingId, &'i Finding> {
+    let of_kind = |f: &&Finding| f.clause.constraint == kind.constraint();
+    inspection.findings().filter(of_kind).map(|f| (f.id, f)).collect()
+}
+
+fn fate(before: &Inspection, after: &Inspection, kind: Kind) -> Fate {
+    let (before, after) = (by_subject(before, kind), by_subject(after, kind));
+    let fresh = |wanted: fn(&Outcome) -> bool| {
+        after.iter().any(|(id, f)| wanted(&f.outcome) && before.get(id).is_none_or(|was| !wanted(&was.outcome)))
+    };
+    if fresh(|o| *o == Outcome::NotSatisfied) {
+        Fate::Seen
+    } else if fresh(|o| matches!(o, Outcome::Indeterminate(_))) {
+        Fate::Doubted
+    } else {
+        Fate::Missed
+    }
+}
+
+/// Takes one site away and looks again.
+fn mutant(
+    inspector: &Inspector,
+    tree: &Arc<dyn SourceTree>,
+    declared: &Declared,
+    before: &Inspection,
+    path: &RepoPath,
+    site: &Site,
+) -> Fate {
+    let base = tree.entry(path).unwrap().unwrap().oid;
+    let head = OverlayTree::new(Arc::clone(tree), &patch(path, &site.mutated, base));
+    let cache = MemoryCache::over(&NoCache);
+    cache.remember(&before.looked);
+    fate(before, &inspector.inspect(&head, declared, &cache, NOW, &NoProgress), site.kind)
+}
+
+/// Every site of the satisfied examples of a kind's constraint.
+fn of_examples(inspector: &Inspector) -> Table {
+    let mut table = Table::default();
+    let (examples, problems) = inspector.examples(None);
+    assert!(problems.is_empty(), "{problems:?}");
+    for example in examples.iter().filter(|e| e.expect == Expectation::Satisfied) {
+        let declared = example.declared(inspector).unwrap();
+        let tree: Arc<dyn SourceTree> = Arc::new(example.tree());
+        let before = inspector.inspect(tree.as_ref(), &declared, &NoCache, NOW, &NoProgress);
+        for (path, text) in &example.files {
+            let kinds = Kind::ALL.iter().filter(|k| k.constraint() == example.clause.constraint);
+            for site in kinds.flat_map(|kind| sites(*kind, path, text)) {
+                let found = mutant(inspector, &tree, &declared, &before, &RepoPath::from(path.as_str()), &site);
+                table.add(&site, found, &format!("{} ({})", path, example.name));
+            }
+        }
+    }
+    table
+}
+
+/// Some sites of each kind and stack of one tree of real code.
+fn of_tree(inspector: &Inspector, folder: &Path, table: &mut Table) {
+    let tree = read(folder);
+    let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+    let mut all: BTreeMap<(Kind, &str), Vec<(RepoPath, Site)>> = BTreeMap::new();
+    for (path, bytes) in &tree.0 {
+        let class = inspector.probes().class_of(path);
+        let Ok(text) = std::str::from_utf8(bytes) else { continue };
+        if class.origin != ligase_domain::Origin::Source {
+            continue;
+        }
+        for site in Kind::ALL.iter().flat_map(|kind| sites(*kind, &path.to_string(), text)) {
+            all.entry((site.kind, site.stack)).or_default().push((path.clone(), site));
+        }
+    }
+    let identity = assume(ASKED, inspector.catalog()).unwrap();
+    let declared = Declared::working_tree(&name).with(Identities::Assumed(Box::new(identity)));
+    let tree: Arc<dyn SourceTree> = Arc::new(tree);
+    let before = inspector.inspect(tree.as_ref(), &declared, &NoCache, NOW, &NoProgress);
+    for found in all.into_values() {
+        let step = found.len().div_ceil(SITES_A_TREE).max(1);
+        for (path, site) in found.iter().step_by(step) {
+            let fate = mutant(inspector, &tree, &declared, &before, path, site);
+            table.add(site, fate, &format!("{name}/{path}"));
+        }
+    }
+}
+
+fn read(root: &Path) -> MapTree {
+    let (mut open, mut files) = (vec![root.to_path_buf()], MapTree::default());
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let (path, kind) = (entry.path(), entry.file_type().unwrap());
+            let skipped = [".git", "node_modules", "vendor"].iter().any(|n| entry.file_name() == *n);
+            if kind.is_dir() && !skipped {
+                open.push(path);
+            } else if kind.is_file() && entry.metadata().unwrap().len() <= ligase_probe::MAX_FILE_BYTES {
+                let Some(name) = path.strip_prefix(root).unwrap().to_str().map(RepoPath::from) else { continue };
+                files.0.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+#[test]
+#[ignore = "prints tables; over real code where LIGASE_MUTANTS_TREES names folders"]
+fn tables_of_mutants() {
+    let inspector = Inspector::shipped().unwrap();
+    println!("satisfied examples of the catalog");
+    of_examples(&inspector).print();
+    if let Some(trees) = std::env::var_os("LIGASE_MUTANTS_TREES").filter(|t| !t.is_empty()) {
+        let mut table = Table::default();
+        for folder in std::env::split_paths(&trees) {
+            println!("{}", folder.display());
+            of_tree(&inspector, &folder, &mut table);
+        }
+        table.print();
+    }
+}

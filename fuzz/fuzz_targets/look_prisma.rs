@@ -1,0 +1,5 @@
+//! libFuzzer's side of `look_prisma`; what it does stands in `../targets/src/`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ligase_fuzz::run("look_prisma", data));
