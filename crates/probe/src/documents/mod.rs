@@ -1,17 +1,19 @@
-//! Configuration documents: Kubernetes, Compose, workflows, and Dockerfiles beside them.
+//! Configuration documents: Kubernetes, Compose, workflows, descriptions of interfaces, and Dockerfiles beside them.
 //!
 //! The engine `document-path`: what is seen in a format is data (`catalog/probes/<format>/*.yaml`), paths over a tree of nodes
-//! that know their bytes. Looking reads one file (`walk.rs`, `dockerfile.rs`); linking gives observations their file, joins
+//! that know their bytes. Looking reads one file (`walk.rs`, `dockerfile.rs`, `openapi.rs`); linking gives observations their file, joins
 //! what files say of each other (`link.rs`). Templates of Helm are no YAML: they are counted as not modelled. It judges
 //! nothing and obeys no comment. Read `format.rs` first, then `walk.rs`.
 
 mod dockerfile;
 mod format;
 mod link;
+mod openapi;
 mod walk;
 
 use crate::pack::Pack;
 use crate::set::ENGINE_VERSION as SET_VERSION;
+use crate::vocabulary::Vocabulary;
 use format::DocumentProbe;
 use ligase_catalog::CatalogFile;
 use ligase_document::DocumentError;
@@ -20,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Counts up whenever the same files and the same probes would be seen otherwise.
 const ENGINE_VERSION: u32 = 1;
+/// What the paths of endpoints are for.
+const ROLES: &str = "vocabulary/endpoint-roles.yaml";
 /// What reads like a format and is a template that makes it.
 const RESIDUE: &str = "documents/templates";
 
@@ -27,6 +31,7 @@ const RESIDUE: &str = "documents/templates";
 pub(crate) struct DocumentsPack {
     probes: Vec<DocumentProbe>,
     images: dockerfile::Images,
+    vocabulary: Vocabulary,
     digest: Vec<u8>,
 }
 
@@ -35,8 +40,10 @@ impl DocumentsPack {
     pub(crate) fn load(files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
         let probes = format::load(files)?;
         let images = dockerfile::Images::load(files).map_err(|e| vec![e])?;
-        let ours =
-            |p: &str| format::FORMATS.iter().chain(&["dockerfile"]).any(|f| p.starts_with(&format!("probes/{f}/")));
+        let vocabulary = Vocabulary::load(files)?;
+        let ours = |p: &str| {
+            ROLES == p || format::FORMATS.iter().chain(&["dockerfile"]).any(|f| p.starts_with(&format!("probes/{f}/")))
+        };
         let mut own: Vec<&CatalogFile> = files.iter().filter(|f| ours(&f.path)).collect();
         own.sort_by(|a, b| (&a.path, &a.bytes).cmp(&(&b.path, &b.bytes)));
         let mut hasher = ligase_domain::FieldHasher::new("ligase.documents.v1")
@@ -45,13 +52,13 @@ impl DocumentsPack {
         for file in own {
             hasher = hasher.field(file.path.as_bytes()).field(&file.bytes);
         }
-        Ok(Self { probes, images, digest: hasher.finish().as_bytes().to_vec() })
+        Ok(Self { probes, images, vocabulary, digest: hasher.finish().as_bytes().to_vec() })
     }
 }
 
 impl Pack for DocumentsPack {
     fn dialects(&self) -> &'static [&'static str] {
-        &["yaml", "compose", "github-actions", "gitlab-ci", "dockerfile"]
+        &["yaml", "json", "compose", "github-actions", "gitlab-ci", "dockerfile"]
     }
 
     fn digest_parts(&self) -> Vec<u8> {
@@ -67,17 +74,23 @@ impl Pack for DocumentsPack {
             .iter()
             .filter(|p| p.dialects.contains(&class.dialect) && p.prefilter.iter().all(|w| text.contains(w.as_str())))
             .collect();
-        if concerned.is_empty() {
+        let described = ["yaml", "json"].contains(&class.dialect.as_str()) && openapi::is_concerned(text);
+        if concerned.is_empty() && !described {
             return Ok(Vec::new());
         }
         let tree = match crate::yaml::read(text) {
             Ok(tree) => tree,
             // A template that makes such documents is none itself.
             Err(_) if class.dialect == "yaml" && text.contains("{{") => return Ok(templates(&concerned)),
+            // What only looks like a part of a description may be anything.
+            Err(_) if concerned.is_empty() && !openapi::looks_whole(text) => return Ok(Vec::new()),
             Err(reason) => return Err(reason),
         };
         let mut out = Vec::new();
         for document in &tree.documents {
+            if described {
+                openapi::look(text, &tree, *document, &mut out);
+            }
             for probe in &concerned {
                 walk::look(probe, &class.dialect, text, &tree, *document, &mut out);
             }
@@ -88,7 +101,9 @@ impl Pack for DocumentsPack {
     fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
         let mut own: BTreeSet<&str> = self.probes.iter().map(|p| p.reference.id.as_str()).collect();
         own.extend([RESIDUE, dockerfile::PROBE]);
-        link::link(files, &own)
+        let mut all = link::link(files, &own);
+        all.extend(openapi::link(&self.vocabulary, files));
+        all
     }
 }
 
