@@ -22,7 +22,7 @@ impl std::fmt::Debug for Expression {
     }
 }
 
-/// What an expression may name: `it`, `x`, `dna`, each a map.
+/// What an expression may name: `it`, `x`, `dna`, and `place` with the subject's `path`, each a map.
 pub(crate) type Names<'a> = [(&'static str, &'a BTreeMap<String, Value>)];
 
 impl Expression {
@@ -33,9 +33,9 @@ impl Expression {
         }
         let program = Program::compile(text).map_err(|e| e.to_string().chars().take(200).collect::<String>())?;
         let mut names = program.references().variables().into_iter().map(str::to_owned).collect::<Vec<_>>();
-        names.retain(|v| !["it", "x", "dna"].contains(&v.as_str()) && !is_bound(text, v));
+        names.retain(|v| !["it", "x", "dna", "place"].contains(&v.as_str()) && !is_bound(text, v));
         if let Some(unknown) = names.first() {
-            return Err(format!("nothing is called {unknown}; there are it, x and dna"));
+            return Err(format!("nothing is called {unknown}; there are it, x, dna and place"));
         }
         Ok(Self { program, source: text.value.clone() })
     }

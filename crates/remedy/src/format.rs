@@ -82,6 +82,12 @@ struct NeedSpec {
     #[serde(default)]
     used_by: Option<Witness>,
     #[serde(default)]
+    beside: Option<Witness>,
+    #[serde(default)]
+    written: Option<Form>,
+    #[serde(default)]
+    same_names: bool,
+    #[serde(default)]
     none: Option<Placed<String>>,
     #[serde(default)]
     several: Option<Placed<String>>,
@@ -97,6 +103,16 @@ pub struct Witness {
     pub list: String,
     /// The key in the list's maps that names the symbol.
     pub symbol: String,
+}
+
+/// What of a neighbour's words stands before its handler.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// A decorator or annotation, its sign included.
+    Decorator,
+    /// An argument between the path and the handler, or one that a router is given for all of its routes.
+    Argument,
 }
 
 /// The largest patch that a remedy may make for one finding.
@@ -134,6 +150,10 @@ struct VerbSpec {
     ensure_parameter: Option<EnsureParameter>,
     #[serde(default)]
     ensure_argument: Option<EnsureArgument>,
+    #[serde(default)]
+    before_handler: Option<BeforeHandler>,
+    #[serde(default)]
+    chain_call: Option<ChainCall>,
     #[serde(default)]
     wrap: Option<Wrap>,
 }
@@ -258,6 +278,26 @@ pub struct EnsureArgument {
     pub element: Option<String>,
 }
 
+/// An argument between the path and the handler of a call that hangs a route.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BeforeHandler {
+    /// The anchor of its arguments, brackets included.
+    pub of: String,
+    /// The argument.
+    pub value: String,
+}
+
+/// A call before the method whose arguments are named: `r.Get(…)` becomes `r.With(auth).Get(…)`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainCall {
+    /// The anchor of its arguments, brackets included.
+    pub of: String,
+    /// The call.
+    pub call: String,
+}
+
 /// A function around an expression.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -278,6 +318,8 @@ pub(crate) enum Verb {
     EnsureImport(EnsureImport),
     EnsureParameter(EnsureParameter),
     EnsureArgument(EnsureArgument),
+    BeforeHandler(BeforeHandler),
+    ChainCall(ChainCall),
     Wrap(Wrap),
 }
 
@@ -312,6 +354,8 @@ pub(crate) struct Need {
     /// The reason of an abstention when there is none; without it the need is optional.
     pub none: Option<String>,
     pub several: Option<String>,
+    /// Whether only what was given values of the same names will do: what a language with types needs.
+    pub same_names: bool,
 }
 
 #[derive(Debug)]
@@ -320,6 +364,8 @@ pub(crate) enum NeedSource {
     Kind { kind: String, used_by: Option<Witness> },
     /// Symbols that witnesses use.
     Symbols(Witness),
+    /// What the neighbours of the subject have in its own file, in that file's words.
+    Beside(Witness, Form),
 }
 
 /// A remedy, ready to be applied.
@@ -463,16 +509,17 @@ fn compile(path: &str, document: RemedyDocument) -> Result<Remedy, DocumentError
 }
 
 fn compile_need(path: &str, name: &str, need: &NeedSpec, filter: Option<Expression>) -> Result<Need, DocumentError> {
-    let source = match (&need.kind, &need.symbols) {
-        (Some(kind), None) => NeedSource::Kind { kind: kind.clone(), used_by: need.used_by.clone() },
-        (None, Some(witness)) => NeedSource::Symbols(witness.clone()),
+    let source = match (&need.kind, &need.symbols, &need.beside, need.written) {
+        (Some(kind), None, None, None) => NeedSource::Kind { kind: kind.clone(), used_by: need.used_by.clone() },
+        (None, Some(witness), None, None) => NeedSource::Symbols(witness.clone()),
+        (None, None, Some(witness), Some(form)) => NeedSource::Beside(witness.clone(), form),
         _ => {
-            let problem = format!("need {name}: give either `kind` or `symbols`");
+            let problem = format!("need {name}: give one of `kind`, `symbols`, and `beside` with `written`");
             return Err(DocumentError::whole("E-REMEDY-NEED", path, problem));
         }
     };
     let reason = |r: &Option<Placed<String>>| r.as_ref().map(|r| r.value.clone());
-    Ok(Need { source, filter, none: reason(&need.none), several: reason(&need.several) })
+    Ok(Need { source, filter, none: reason(&need.none), several: reason(&need.several), same_names: need.same_names })
 }
 
 fn compile_edit(
@@ -492,6 +539,8 @@ fn compile_edit(
     verbs.extend(edit.ensure_import.clone().map(Verb::EnsureImport));
     verbs.extend(edit.ensure_parameter.clone().map(Verb::EnsureParameter));
     verbs.extend(edit.ensure_argument.clone().map(Verb::EnsureArgument));
+    verbs.extend(edit.before_handler.clone().map(Verb::BeforeHandler));
+    verbs.extend(edit.chain_call.clone().map(Verb::ChainCall));
     verbs.extend(edit.wrap.clone().map(Verb::Wrap));
     let (Some(verb), None) = (verbs.pop(), verbs.pop()) else {
         return Err(refuse("give exactly one verb".to_owned()));

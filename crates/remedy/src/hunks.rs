@@ -82,7 +82,10 @@ fn is_needed(gate: &Gate<'_>, at: usize, file: &Changed, left: String) -> bool {
     if unreadable(probes, &class, left.as_bytes()).is_some() {
         return true;
     }
-    if class.dialect == "python" && gives_needed_names(gate, file, &new, &left) {
+    let scripted = matches!(class.dialect.as_str(), "typescript" | "javascript" | "java" | "go");
+    if class.dialect == "python" && gives_needed_names(gate, file, &new, &left)
+        || scripted && gives_other_names(gate, file, &new, &left)
+    {
         return true;
     }
     let mut changes: Vec<FileChange> = gate.input.patch.changes.clone();
@@ -116,6 +119,20 @@ fn gives_parameter(gate: &Gate<'_>, base: &str, new: &str) -> bool {
             inserted.contains(p.name.as_str())
         })
     })
+}
+
+/// The same of TypeScript, JavaScript, Java and Go.
+fn gives_other_names(gate: &Gate<'_>, file: &Changed, new: &str, left: &str) -> bool {
+    let class = gate.input.inspector.probes().class_of(&file.path);
+    let read = |text: &str| SourceText::read(&file.path, &class, text.as_bytes().to_vec());
+    let (Ok(with), Ok(without)) = (read(new), read(left)) else { return false };
+    let names = |source: &SourceText| -> Result<BTreeSet<String>, Refusal> {
+        Ok(crate::clike::Imports::read(source, &file.path)?.bound_names())
+    };
+    let (Ok(had), Ok(has)) = (names(&with), names(&without)) else { return false };
+    let given: BTreeSet<&String> = had.difference(&has).collect();
+    let Ok(imports) = crate::clike::Imports::read(&without, &file.path) else { return false };
+    !given.is_empty() && given.iter().all(|name| imports.uses(name))
 }
 
 /// Whether the lines give names by importing them, all of which the rest of the file uses and could not have otherwise.

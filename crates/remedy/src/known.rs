@@ -176,7 +176,23 @@ impl<'a> Known<'a> {
         found.into_iter().collect()
     }
 
-    fn is_source(&self, path: &RepoPath) -> bool {
+    /// Whether the tree has such a file.
+    pub fn has_file(&self, path: &RepoPath) -> bool {
+        self.entry(path).is_some_and(|e| matches!(e.kind, EntryKind::File | EntryKind::Executable))
+    }
+
+    /// The files of the same folder that end as this one does.
+    pub fn paths_beside(&self, path: &RepoPath) -> Vec<RepoPath> {
+        let split = |p: &RepoPath| {
+            let (bytes, name) = (p.as_bytes(), p.file_name());
+            let end = name.iter().rposition(|b| *b == b'.').map_or(&b""[..], |at| &name[at..]).to_vec();
+            (bytes[..bytes.len() - name.len()].to_vec(), end)
+        };
+        let own = split(path);
+        self.entries.iter().map(|e| &e.path).filter(|p| split(p) == own).take(200).cloned().collect()
+    }
+
+    pub fn is_source(&self, path: &RepoPath) -> bool {
         self.inspector.probes().class_of(path).origin == Origin::Source
     }
 }
@@ -204,6 +220,9 @@ pub(crate) fn resolve_candidate(
 ) -> Result<Candidate, Refusal> {
     if candidate.file.is_some() {
         return Ok(candidate);
+    }
+    if known.source(into)?.1.dialect() != "python" {
+        return crate::reuse::resolve(known, candidate, into);
     }
     let not_found = || Refusal::new("not-found", candidate.symbol.clone());
     let used_in = candidate.used_in.clone().filter(|p| known.is_source(p)).ok_or_else(not_found)?;

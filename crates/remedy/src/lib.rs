@@ -4,6 +4,7 @@
 //! (`source.rs`, `python/`, `clike/`, `hcl.rs`). This room writes to no tree, starts nothing and trusts no patch, its own included.
 //! Read `propose.rs` first, then `gate.rs`, `verbs.rs`.
 
+mod beside;
 mod clike;
 mod diff;
 mod edit;
@@ -19,6 +20,7 @@ mod lint;
 mod needs;
 mod propose;
 mod python;
+mod reuse;
 mod source;
 #[cfg(test)]
 mod testing;

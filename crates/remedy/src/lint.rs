@@ -48,7 +48,7 @@ fn lint_one(remedy: &Remedy, catalog: &Catalog) -> Vec<DocumentError> {
     for (name, need) in &remedy.needs {
         let (sought, witness) = match &need.source {
             NeedSource::Kind { kind, used_by } => (Some(kind), used_by.as_ref()),
-            NeedSource::Symbols(witness) => (None, Some(witness)),
+            NeedSource::Symbols(witness) | NeedSource::Beside(witness, _) => (None, Some(witness)),
         };
         if let Some(kind) = sought.filter(|k| catalog.kind(k).is_none()) {
             problems.push(problem("E-REMEDY-NEED", format!("need {name}: there is no kind {kind}")));
@@ -75,6 +75,8 @@ fn anchors(verb: &Verb) -> Vec<&str> {
         Verb::EnsureImport(_) => vec![],
         Verb::EnsureParameter(v) => vec![&v.of],
         Verb::EnsureArgument(v) => vec![&v.of],
+        Verb::BeforeHandler(v) => vec![&v.of],
+        Verb::ChainCall(v) => vec![&v.of],
         Verb::Wrap(v) => vec![&v.of],
     }
 }

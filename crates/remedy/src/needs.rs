@@ -25,6 +25,10 @@ pub(crate) struct Candidate {
     pub defined_at: Option<usize>,
     /// A file that uses it.
     pub used_in: Option<RepoPath>,
+    /// How the subject's file writes it, where it does.
+    pub written: Option<String>,
+    /// How its first name is imported, in a language that `clike` reads.
+    pub import: Option<crate::clike::Import>,
 }
 
 /// What the search for a need ended with.
@@ -45,12 +49,18 @@ pub(crate) fn seek(
     let (candidates, witness) = match &need.source {
         NeedSource::Kind { kind, used_by } => (of_kind(kind, subject, observations), used_by.as_ref()),
         NeedSource::Symbols(witness) => (of_symbols(witness, subject, observations), Some(witness)),
+        // `beside.rs` reads files, and answers before this.
+        NeedSource::Beside(..) => return Sought::None,
     };
     let fits = |seen: &BTreeMap<String, Value>| {
         need.filter.as_ref().is_none_or(|f| f.holds(&[("it", &subject.attributes), ("x", seen), ("dna", dna)]))
     };
-    let candidates: BTreeMap<String, Candidate> =
-        candidates.into_iter().filter(|(_, seen)| fits(seen)).map(|(c, _)| (c.symbol.clone(), c)).collect();
+    let alike = |seen: &BTreeMap<String, Value>| !need.same_names || has_names(subject, seen);
+    let candidates: BTreeMap<String, Candidate> = candidates
+        .into_iter()
+        .filter(|(_, seen)| fits(seen) && alike(seen))
+        .map(|(c, _)| (c.symbol.clone(), c))
+        .collect();
     if let Some(witness) = witness {
         for near in 0..=3 {
             match majority(&uses(witness, subject, observations, near, &candidates)) {
@@ -106,6 +116,8 @@ fn of_kind(
                 file: Some(o.place.path.clone()),
                 defined_at: Some(o.place.span.start as usize),
                 used_in: None,
+                written: None,
+                import: None,
                 symbol,
             };
             Some((candidate, o.attributes.clone()))
@@ -118,7 +130,7 @@ fn of_symbols(
     subject: &Observation,
     observations: &[&Observation],
 ) -> Vec<(Candidate, BTreeMap<String, Value>)> {
-    let mut known: BTreeMap<String, (Candidate, BTreeSet<Value>)> = BTreeMap::new();
+    let mut known: BTreeMap<String, (Candidate, BTreeSet<Value>, BTreeSet<Value>)> = BTreeMap::new();
     for near in 0..=3 {
         for o in neighbours(witness, subject, observations, near) {
             for (symbol, item) in items(o, witness) {
@@ -130,21 +142,43 @@ fn of_symbols(
                     file: None,
                     defined_at: None,
                     used_in: Some(o.place.path.clone()),
+                    written: None,
+                    import: None,
                 };
-                let (_, classes) = known.entry(symbol.to_owned()).or_insert_with(|| (candidate(), BTreeSet::new()));
+                let entry = known.entry(symbol.to_owned());
+                let (_, classes, names) = entry.or_insert_with(|| (candidate(), BTreeSet::new(), BTreeSet::new()));
                 classes.extend(item.get("class").cloned());
+                names.extend(item.get("name").and_then(Value::as_text).map(|n| Value::from(plain_name(n).as_str())));
             }
         }
     }
-    let with_attributes = |(candidate, classes): (Candidate, BTreeSet<Value>)| {
+    let with_attributes = |(candidate, classes, names): (Candidate, BTreeSet<Value>, BTreeSet<Value>)| {
         let seen = [
             ("symbol", Value::from(candidate.symbol.as_str())),
             ("name", Value::from(candidate.name.as_str())),
             ("classes", Value::List(classes.into_iter().collect())),
+            ("names", Value::List(names.into_iter().collect())),
         ];
         (candidate, seen.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
     };
     known.into_values().map(with_attributes).collect()
+}
+
+/// Whether a function was given values of the names that the subject's open values have, so that it takes their types.
+fn has_names(subject: &Observation, seen: &BTreeMap<String, Value>) -> bool {
+    let names = seen.get("names").and_then(Value::as_list).unwrap_or_default();
+    let values = subject.attributes.get("values").and_then(Value::as_list).unwrap_or_default();
+    let open =
+        values.iter().filter_map(Value::as_map).filter(|v| v.get("sanitized").and_then(Value::as_bool) != Some(true));
+    let mut open = open.filter_map(|v| v.get("name").and_then(Value::as_text));
+    open.all(|name| names.contains(&Value::from(plain_name(name).as_str())))
+}
+
+/// `patient.getEmail()`, `user.email` and `Email` are the same name.
+fn plain_name(name: &str) -> String {
+    let last = name.trim_end_matches("()").rsplit('.').next().unwrap_or_default();
+    let last = last.strip_prefix("get").filter(|r| r.starts_with(char::is_uppercase)).unwrap_or(last);
+    last.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
 }
 
 /// Observations of the witness's kind at most this far from the subject, which is none of them.
@@ -266,7 +300,7 @@ mod tests {
     fn sought(subject: &Observation, others: &[Observation]) -> Sought {
         let witness = Witness { kind: "endpoint".to_owned(), list: "guards".to_owned(), symbol: "symbol".to_owned() };
         let source = NeedSource::Kind { kind: "guard-candidate".to_owned(), used_by: Some(witness) };
-        let need = Need { source, filter: None, none: None, several: None };
+        let need = Need { source, filter: None, none: None, several: None, same_names: false };
         seek(&need, subject, &others.iter().collect::<Vec<_>>(), &BTreeMap::new())
     }
 

@@ -4,9 +4,11 @@
 //! A patch never mixes effects that may be opened as ready with effects that need a plan: what is ready goes first, and the
 //! rest waits for it. Nothing is judged here: every patch goes through `gate.rs`.
 
+use crate::beside::{beside, refuse_among_open};
+use crate::clike;
 use crate::diff::{changed_lines, unified};
 use crate::edit::{TextEdit, apply};
-use crate::format::{Budget, Remedy, RemedySet};
+use crate::format::{Budget, NeedSource, Remedy, RemedySet};
 use crate::known::{Known, resolve_candidate};
 use crate::needs::{Candidate, Sought, seek};
 use crate::python::{Import, Imports};
@@ -64,6 +66,7 @@ struct Step<'a> {
     path: RepoPath,
     edits: Vec<TextEdit>,
     imports: BTreeSet<Import>,
+    others: BTreeSet<clike::Import>,
 }
 
 /// A file that is being changed.
@@ -72,6 +75,7 @@ struct Work {
     source: SourceText,
     edits: Vec<TextEdit>,
     imports: BTreeSet<Import>,
+    others: BTreeSet<clike::Import>,
 }
 
 /// Proposes one patch for the findings of one clause in one service.
@@ -138,20 +142,24 @@ pub(crate) fn budget_of<'a>(remedies: impl Iterator<Item = &'a Remedy>) -> Budge
 fn take(known: &Known<'_>, works: &mut BTreeMap<RepoPath, Work>, step: &Step<'_>) -> Result<(), Refusal> {
     if !works.contains_key(&step.path) {
         let (entry, source) = known.source(&step.path)?;
-        works.insert(step.path.clone(), Work { entry, source, edits: vec![], imports: BTreeSet::new() });
+        works.insert(
+            step.path.clone(),
+            Work { entry, source, edits: vec![], imports: BTreeSet::new(), others: BTreeSet::new() },
+        );
     }
     let work = works.get_mut(&step.path).expect("it was just put there");
-    let before = (work.edits.len(), work.imports.clone());
+    let before = (work.edits.len(), work.imports.clone(), work.others.clone());
     work.edits.extend(step.edits.iter().cloned());
     work.imports.extend(step.imports.iter().cloned());
+    work.others.extend(step.others.iter().cloned());
     let result = result_of(work, &step.path);
     if let Err(refusal) = result.and_then(|text| {
         let changed = text != work.source.as_str();
         changed.then_some(()).ok_or_else(|| Refusal::new("nothing-to-change", step.remedy.id.clone()))
     }) {
         work.edits.truncate(before.0);
-        work.imports = before.1;
-        if work.edits.is_empty() && work.imports.is_empty() {
+        (work.imports, work.others) = (before.1, before.2);
+        if work.edits.is_empty() && work.imports.is_empty() && work.others.is_empty() {
             works.remove(&step.path);
         }
         return Err(refusal);
@@ -163,6 +171,9 @@ fn result_of(work: &Work, path: &RepoPath) -> Result<String, Refusal> {
     let mut edits = work.edits.clone();
     if !work.imports.is_empty() {
         edits.extend(Imports::read(&work.source, path)?.ensure(&work.imports)?);
+    }
+    if !work.others.is_empty() {
+        edits.extend(clike::Imports::read(&work.source, path)?.ensure(&work.others)?);
     }
     apply(work.source.as_str(), &edits)
 }
@@ -225,7 +236,8 @@ fn step_for<'a>(
     finding: FindingId,
 ) -> Result<Step<'a>, Refusal> {
     let params = known.params(&remedy.clause);
-    let names = [("it", &subject.attributes), ("dna", known.dna()), ("params", &params)];
+    let place = BTreeMap::from([("path".to_owned(), Value::from(subject.place.path.to_string().as_str()))]);
+    let names = [("it", &subject.attributes), ("dna", known.dna()), ("params", &params), ("place", &place)];
     if remedy.when.as_ref().is_some_and(|w| !w.holds(&names)) {
         return Err(Refusal::new("remedy-not-for-this", remedy.id.clone()));
     }
@@ -256,6 +268,7 @@ fn step_for<'a>(
         path: subject.place.path.clone(),
         edits: planned.edits,
         imports: planned.imports,
+        others: planned.others,
     })
 }
 
@@ -266,6 +279,10 @@ fn found_needs(
 ) -> Result<BTreeMap<String, Candidate>, Refusal> {
     let mut found = BTreeMap::new();
     for (name, need) in &remedy.needs {
+        if let NeedSource::Beside(witness, form) = &need.source {
+            found.insert(name.clone(), beside(known, need, witness, *form, subject)?);
+            continue;
+        }
         let resolved = match seek(need, subject, known.observations(), known.dna()) {
             Sought::Found(candidate) => resolve_candidate(known, candidate, &subject.place.path),
             Sought::None => Err(Refusal::new("not-found", String::new())),
@@ -276,6 +293,11 @@ fn found_needs(
         };
         match (resolved, &need.none) {
             (Ok(candidate), _) => {
+                if let NeedSource::Kind { used_by: Some(witness), .. } = &need.source
+                    && witness.kind == subject.kind
+                {
+                    refuse_among_open(known, witness, subject)?;
+                }
                 found.insert(name.clone(), candidate);
             }
             (Err(refusal), Some(reason)) if refusal.reason == "not-found" => {
@@ -299,7 +321,7 @@ pub(crate) fn leftover(
 ) -> Option<String> {
     let step = step_for(remedy, known, subject, finding).ok()?;
     let (entry, source) = known.source(&step.path).ok()?;
-    let work = Work { entry, source, edits: step.edits, imports: step.imports };
+    let work = Work { entry, source, edits: step.edits, imports: step.imports, others: step.others };
     let text = result_of(&work, &step.path).ok()?;
     (text != work.source.as_str()).then(|| unified(&step.path, work.source.as_str(), &text))
 }

@@ -173,6 +173,11 @@ fn template_marker(path: &RepoPath, dialect: &str, text: &str) -> Option<&'stati
     if EXPRESSIONS.contains(&dialect) || dialect == "dockerfile" {
         return None;
     }
+    if matches!(dialect, "typescript" | "javascript" | "java" | "go") {
+        // A list of literals begins with `{{` there.
+        return outside_strings(text, |rest| rest.starts_with("{%") || rest.starts_with("<%"))
+            .then_some("it holds template directives outside strings");
+    }
     // Outside strings and comments neither language has `{{`; inside they are ordinary text.
     outside_strings(text, |rest| rest.starts_with("{{") || rest.starts_with("{%") || rest.starts_with("<%"))
         .then_some("it holds template directives outside strings")

@@ -28,6 +28,8 @@ pub(crate) struct Scope<'a> {
 pub(crate) struct Planned {
     pub edits: Vec<TextEdit>,
     pub imports: BTreeSet<Import>,
+    /// Those of a language that `clike` reads.
+    pub others: BTreeSet<clike::Import>,
 }
 
 /// The edits of a remedy for one subject.
@@ -47,6 +49,7 @@ pub(crate) fn plan(remedy: &Remedy, scope: &Scope<'_>, source: &SourceText) -> R
     // Imports serve edits: where nothing is left to edit, a name would come that nothing uses.
     if planned.edits.is_empty() {
         planned.imports.clear();
+        planned.others.clear();
     }
     Ok(planned)
 }
@@ -111,10 +114,12 @@ fn apply_verb(
             (Some(call), Some(instead)) => {
                 let call = needed(scope, call)?;
                 let values = named(&v.of)?;
-                planned.edits.extend(match source.dialect() {
+                whole_values(source, &values)?;
+                let edits = match source.dialect() {
                     "python" => python::drop_values(source, &call, &values, instead)?,
                     _ => clike::drop_values(source, &call, &values, instead)?,
-                });
+                };
+                planned.edits.extend(edits.into_iter().map(|edit| unbracketed(source, edit, instead)));
             }
             _ => planned.edits.extend(named(&v.of)?.into_iter().map(|range| remove_lines(source, &range))),
         },
@@ -127,9 +132,16 @@ fn apply_verb(
             });
         }
         Verb::EnsureImport(v) => {
-            let (local, import) = ensure_import(v, scope, source)?;
+            let local = if source.dialect() == "python" {
+                let (local, import) = ensure_import(v, scope, source)?;
+                planned.imports.extend(import);
+                local
+            } else {
+                let (local, import) = reused(v, scope, source)?;
+                planned.others.extend(import);
+                local
+            };
             locals.insert(v.name.clone(), local);
-            planned.imports.extend(import);
         }
         Verb::EnsureParameter(v) => {
             let position = match v.position {
@@ -148,6 +160,14 @@ fn apply_verb(
             let of = needed(scope, &v.of)?;
             planned.edits.extend(python::ensure_argument(source, &of, &v.name, &value, v.element.is_some())?);
         }
+        Verb::BeforeHandler(v) => {
+            let (of, value) = (needed(scope, &v.of)?, text(&v.value)?);
+            planned.edits.extend(clike::before_handler(source, &of, &value)?);
+        }
+        Verb::ChainCall(v) => {
+            let (of, call) = (needed(scope, &v.of)?, text(&v.call)?);
+            planned.edits.extend(clike::chained_call(source, &of, &call)?);
+        }
         Verb::Wrap(v) => {
             let with = text(&v.with)?;
             for range in named(&v.of)? {
@@ -156,6 +176,30 @@ fn apply_verb(
         }
     }
     Ok(())
+}
+
+/// Refuses values that say themselves that they are only a part of what they are called after: `lastFourDigits`.
+fn whole_values(source: &SourceText, values: &[Range<usize>]) -> Result<(), Refusal> {
+    const PARTS: [&str; 8] =
+        ["last4", "lastfour", "last_four", "truncated", "masked", "redacted", "shortened", "partial"];
+    for range in values {
+        let text = source.slice(range.start, range.end)?.to_lowercase();
+        if PARTS.iter().any(|p| text.contains(p)) {
+            return Err(Refusal::new("value-is-a-part", text.chars().take(60).collect::<String>()));
+        }
+    }
+    Ok(())
+}
+
+/// `[{}]` becomes `[redacted]`, not `[[redacted]]`.
+fn unbracketed(source: &SourceText, edit: TextEdit, instead: &str) -> TextEdit {
+    let text = source.as_str();
+    let words = instead.strip_prefix('[').and_then(|w| w.strip_suffix(']'));
+    let inside = text[..edit.start].ends_with('[') && text[edit.end..].starts_with(']');
+    match words.filter(|_| inside && edit.text == instead) {
+        Some(words) => TextEdit::replace(edit.start..edit.end, words),
+        None => edit,
+    }
 }
 
 /// What a symbol is called in the subject's file, and the import that makes it so.
@@ -186,6 +230,21 @@ fn ensure_import(
     identifier(&import.name)?;
     let local = Imports::read(source, path)?.local_name(&import)?;
     Ok((identifier(&local)?.to_owned(), Some(import)))
+}
+
+/// What a function of the repository is called in the subject's file, and the import of its first name.
+fn reused(
+    verb: &EnsureImport,
+    scope: &Scope<'_>,
+    source: &SourceText,
+) -> Result<(String, Option<clike::Import>), Refusal> {
+    let need = verb.need.as_ref().and_then(|need| scope.needs.get(need));
+    let candidate = need.ok_or_else(|| Refusal::new("need-not-found", verb.name.clone()))?;
+    let symbol = identifier(&candidate.symbol)?;
+    let Some(import) = &candidate.import else { return Ok((symbol.to_owned(), None)) };
+    let local = clike::Imports::read(source, &scope.subject.place.path)?.local_name(import)?;
+    let rest = symbol.split_once('.').map_or(String::new(), |(_, rest)| format!(".{rest}"));
+    Ok((format!("{}{rest}", identifier(&local)?), Some(import.clone())))
 }
 
 fn is_same_file(candidate: &Candidate, path: &RepoPath) -> bool {
@@ -233,6 +292,7 @@ pub(crate) fn render(template: &str, scope: &Scope<'_>, locals: &BTreeMap<String
                 "symbol" => Some(c.symbol.clone()),
                 "name" => Some(c.name.clone()),
                 "module" => Some(c.module.clone()),
+                "written" => c.written.clone(),
                 _ => None,
             }),
         };

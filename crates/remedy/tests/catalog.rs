@@ -18,7 +18,7 @@ fn whatever_is_proposed_for_an_example_passes_the_gate() {
     let inspector = Inspector::shipped().unwrap_or_else(|e| panic!("{e:#?}"));
     let remedies = RemedySet::load(inspector.files()).unwrap_or_else(|e| panic!("{e:#?}"));
     let (mut patched, mut abstained) = (BTreeSet::new(), BTreeMap::<String, usize>::new());
-    let mut refused = Vec::new();
+    let (mut refused, mut used) = (Vec::new(), BTreeSet::new());
     let (examples, _) = inspector.examples(None);
     for example in examples.iter().filter(|e| e.expect == Expectation::NotSatisfied) {
         let (declared, tree) = (example.declared(&inspector).unwrap(), Arc::new(example.tree()));
@@ -36,6 +36,7 @@ fn whatever_is_proposed_for_an_example_passes_the_gate() {
         }
         let Some(patch) = &proposal.patch else { continue };
         patched.insert(example.clause.to_string());
+        used.extend(patch.remedies.iter().filter_map(|key| key.rsplit_once('@')).map(|(id, _)| id.to_owned()));
         println!("{}", patch.diff);
         let input = GateInput {
             inspector: &inspector,
@@ -55,6 +56,9 @@ fn whatever_is_proposed_for_an_example_passes_the_gate() {
     }
     println!("{abstained:#?}");
     assert!(refused.is_empty(), "{} refused\n{}", refused.len(), refused.join("\n"));
+    let unused: Vec<&str> =
+        remedies.iter().filter(|r| r.edits() && !used.contains(&r.id)).map(|r| r.id.as_str()).collect();
+    assert!(unused.is_empty(), "no example is patched by {unused:?}; abstained: {abstained:#?}");
     // Every clause of which some remedy edits has an example that it does edit.
     let edits: BTreeSet<String> = remedies.iter().filter(|r| r.edits()).map(|r| r.clause.to_string()).collect();
     assert_eq!(patched, edits, "abstained: {abstained:#?}");

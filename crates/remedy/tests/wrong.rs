@@ -12,6 +12,47 @@ use ligase_remedy::GateOptions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+const NODE: &str = "{\"dependencies\":{\"express\":\"4\",\"jsonwebtoken\":\"9\"}}\n";
+
+const DEPOT_AUTH: &str = r#"const jwt = require('jsonwebtoken');
+
+function requireUser(req, res, next) {
+  try {
+    req.user = jwt.verify(req.headers.authorization, process.env.KEY);
+    next();
+  } catch (e) {
+    res.status(401).end();
+  }
+}
+
+function greet(req, res, next) {
+  res.set('x-hello', 'you');
+  next();
+}
+
+module.exports = { greet, requireUser };
+"#;
+
+const DEPOT: &str = r#"const express = require('express');
+const { greet, requireUser } = require('./auth');
+
+const app = express();
+
+app.get('/crates', requireUser, (req, res) => {
+  res.json([]);
+});
+
+app.get('/crates/:id', (req, res) => {
+  res.json({ id: req.params.id });
+});
+
+app.put('/crates/:id', greet, requireUser, (req, res) => {
+  res.json({});
+});
+
+app.listen(8080);
+"#;
+
 /// A file of the corpus, and in it the other words.
 struct Edit {
     path: String,
@@ -66,7 +107,8 @@ struct Corpus {
 
 impl Corpus {
     fn new() -> Self {
-        let repo = Repo::new(clinic());
+        let beside = [("depot/package.json", NODE), ("depot/auth.js", DEPOT_AUTH), ("depot/app.js", DEPOT)];
+        let repo = Repo::new(clinic().into_iter().chain(beside));
         let right = |clause: &str, symbol: &str| {
             let findings = repo.ids(clause, &[symbol]);
             let proposal = repo.propose(clause, &findings);
@@ -74,6 +116,7 @@ impl Corpus {
         };
         let rights = BTreeMap::from([
             ("fastapi", right(GUARDED, "GET /patients/{patient_id}")),
+            ("express", right(GUARDED, "GET /crates/{id}")),
             ("logging", right(LOG_CALL, "delete_patient: logger.info")),
             ("terraform", right(STORAGE, "aws_sqs_queue.results")),
         ]);

@@ -274,6 +274,13 @@ fn remove_items(scan: &Scan<'_>, source: &SourceText, open: usize, gone: &BTreeS
                 let next = scan.text[behind(i)..].find('\n').map_or(behind(i), |n| behind(i) + n + 1);
                 edits.push(TextEdit::remove(line..next));
             }
+        } else if last + 1 < items.len()
+            && at > 0
+            && scan.text[behind(last)..start(last + 1)].contains('\n')
+            && !scan.text[end(at - 1)..start(at)].contains('\n')
+        {
+            // What follows stays on its line: the last comma parts it from what comes before.
+            edits.push(TextEdit::remove(end(at - 1)..end(last)));
         } else if last + 1 < items.len() {
             edits.push(TextEdit::remove(start(at)..start(last + 1)));
         } else if at > 0 {

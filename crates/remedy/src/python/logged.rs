@@ -202,6 +202,13 @@ fn remove_items(
                 let next = source.as_str()[behind(i)..].find('\n').map_or(behind(i), |n| behind(i) + n + 1);
                 edits.push(TextEdit::remove(line..next));
             }
+        } else if last + 1 < brackets.items.len()
+            && at > 0
+            && python.text[behind(last)..start(last + 1)].contains('\n')
+            && !python.text[end(at - 1)..start(at)].contains('\n')
+        {
+            // What follows stays on its line: the last comma parts it from what comes before.
+            edits.push(TextEdit::remove(end(at - 1)..end(last)));
         } else if last + 1 < brackets.items.len() {
             edits.push(TextEdit::remove(start(at)..start(last + 1)));
         } else if at > 0 {

@@ -263,7 +263,8 @@ impl<'t> Emitter<'_, 't> {
         let mut anchors = BTreeMap::new();
         let met = calls(value).into_iter().filter(|(_, c)| self.verb(c));
         for (expr, call) in met.take(self.places) {
-            let start = expr.at.start;
+            // Calls in a chain begin at one place; their arguments do not.
+            let start = call.args_at.start;
             anchors.insert(format!("c{start}"), expr.at);
             let args: Vec<Span> = call.args.iter().map(|a| a.value.at).collect();
             if let (Some(first), Some(last)) = (args.first(), args.last()) {

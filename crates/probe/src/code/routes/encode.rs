@@ -61,7 +61,7 @@ impl Encoder {
             ExprKind::Bool(truth) => Value::from(format!("b:{truth}")),
             ExprKind::Null => Value::from("0"),
             ExprKind::Index(of, at) => tagged("i", [self.expr(of), self.expr(at)]),
-            ExprKind::Call(call) => self.call(call, expr.at.start),
+            ExprKind::Call(call) => self.call(call, call.args_at.start),
             ExprKind::Concat(parts) | ExprKind::Template(parts) => self.many("+", parts),
             ExprKind::List(parts) => self.many("l", parts),
             ExprKind::Choice(parts) => self.many("|", parts),
