@@ -110,7 +110,7 @@ pub(crate) fn refuse_among_open(known: &Known<'_>, witness: &Witness, subject: &
             continue;
         }
         let open = peers.iter().filter(|p| !is_guarded(p, witness)).count();
-        if open * 2 >= peers.len() + 1 {
+        if open * 2 > peers.len() {
             let near =
                 if near.is_empty() { "the service".to_owned() } else { String::from_utf8_lossy(near).into_owned() };
             let detail = format!("{open} of {} neighbours in {near} are open too", peers.len());

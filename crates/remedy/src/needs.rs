@@ -34,7 +34,7 @@ pub(crate) struct Candidate {
 /// What the search for a need ended with.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Sought {
-    Found(Candidate),
+    Found(Box<Candidate>),
     None,
     Several(Vec<String>),
 }
@@ -73,7 +73,7 @@ pub(crate) fn seek(
     let mut left = candidates.into_values();
     match (left.next(), left.next()) {
         (None, _) => Sought::None,
-        (Some(only), None) => Sought::Found(only),
+        (Some(only), None) => Sought::Found(Box::new(only)),
         (Some(first), Some(second)) => {
             Sought::Several([first, second].into_iter().chain(left).take(10).map(|c| c.symbol).collect())
         }
@@ -91,7 +91,7 @@ fn found(
         let mut users = neighbours(witness, subject, observations, near);
         users.find(|o| symbols(o, witness).contains(symbol.as_str())).map(|o| o.place.path.clone())
     });
-    candidates.get(&symbol).map_or(Sought::None, |c| Sought::Found(Candidate { used_in, ..c.clone() }))
+    candidates.get(&symbol).map_or(Sought::None, |c| Sought::Found(Box::new(Candidate { used_in, ..c.clone() })))
 }
 
 fn usable(o: &Observation) -> bool {

@@ -284,7 +284,7 @@ fn found_needs(
             continue;
         }
         let resolved = match seek(need, subject, known.observations(), known.dna()) {
-            Sought::Found(candidate) => resolve_candidate(known, candidate, &subject.place.path),
+            Sought::Found(candidate) => resolve_candidate(known, *candidate, &subject.place.path),
             Sought::None => Err(Refusal::new("not-found", String::new())),
             Sought::Several(symbols) => match &need.several {
                 Some(reason) => return Err(Refusal { reason: reason.clone().into(), detail: symbols.join(", ") }),

@@ -142,7 +142,7 @@ impl<'a> Imports<'a> {
                 Style::Java | Style::JavaStatic => edits.push(self.java(&module, import.style)?),
                 Style::Go => edits.push(self.go(&module, &import.local)?),
                 Style::Import | Style::Require => match self.same_braces(&module, import) {
-                    Some(statement) => edits.extend(self.into_braces(statement, import)),
+                    Some(statement) => edits.extend(self.added_to_braces(statement, import)),
                     None => at_end.push(self.script_line(&module, import)?),
                 },
             }
@@ -165,7 +165,7 @@ impl<'a> Imports<'a> {
             .find(|s| !s.types && s.module == module && s.style == import.style && s.braces.is_some())
     }
 
-    fn into_braces(&self, statement: &Statement, import: &Import) -> Vec<TextEdit> {
+    fn added_to_braces(&self, statement: &Statement, import: &Import) -> Vec<TextEdit> {
         let Some(open) = statement.braces else { return Vec::new() };
         let name = named(import, statement.style);
         let items = self.scan.items(open);
