@@ -76,6 +76,20 @@ pub(crate) fn beside(
         let shown = texts.keys().take(6).cloned().collect::<Vec<_>>().join(", ");
         return Err(if texts.is_empty() { none() } else { Refusal { reason: several.into(), detail: shown } });
     };
+    // A right that is asked for is one of several unless all ask for the same.
+    let asks_right = |p: &&Observation| {
+        list(p, witness).iter().any(|m| {
+            m.get(&witness.symbol).and_then(Value::as_text) == Some(symbol.as_str())
+                && m.get("kind").and_then(Value::as_text) == Some("authorization")
+        })
+    };
+    if texts.len() > 1 && peers.iter().any(asks_right) {
+        let several = need.several.clone().unwrap_or_else(|| "ambiguous".into());
+        return Err(Refusal {
+            reason: several.into(),
+            detail: texts.keys().take(6).cloned().collect::<Vec<_>>().join(", "),
+        });
+    }
     if own.iter().any(|w| w.text == *text) {
         return Err(Refusal::new("guard-stands-in-another-place", text.clone()));
     }
