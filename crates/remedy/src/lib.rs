@@ -7,6 +7,7 @@
 mod beside;
 mod clike;
 mod diff;
+mod dockerfile;
 mod edit;
 mod effect;
 mod expression;

@@ -4,6 +4,7 @@
 //! makes no edit. Nothing is written here: `propose.rs` collects the edits of a file and applies them once.
 
 use crate::clike;
+use crate::dockerfile;
 use crate::edit::TextEdit;
 use crate::format::{Edit, EnsureImport, PositionName, Remedy, Verb};
 use crate::hcl;
@@ -105,6 +106,9 @@ fn apply_verb(
         }
         Verb::InsertLine(v) => {
             let line = text(&v.text)?;
+            if source.dialect() == "dockerfile" && line.starts_with("USER ") {
+                dockerfile::refuse_volumes_of_root(source)?;
+            }
             let at = named(v.after.as_ref().or(v.before.as_ref()).expect("the form asks for one of both"))?;
             planned
                 .edits
