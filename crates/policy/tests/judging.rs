@@ -450,7 +450,8 @@ fn verdict_sheets_say_what_judging_says() {
     let (env, mut kept) = (JudgeEnv::new(&catalog), Kept::default());
     let first = judge_with(&env, &plain, &case.input(), &mut kept);
     let again = judge_with(&env, &plain, &case.input(), &mut kept);
-    assert_eq!((first == again, kept.1), (true, 2), "two clauses, each from its sheet");
+    let clauses = plain.requirements.len();
+    assert_eq!((first == again, kept.1), (true, clauses), "each clause from its sheet");
     let waived = judge_with(&env, &approved, &case.input(), &mut kept);
     assert_eq!(waived, judge(&env, &approved, &case.input()), "a sheet holds no waiver");
     case.population.skipped =

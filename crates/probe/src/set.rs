@@ -52,6 +52,9 @@ impl ProbeSet {
         take(DocumentsPack::load(files).map(|p| Box::new(p) as Box<dyn Pack>));
         take(LexicalPack::load(files).map(|p| Box::new(p) as Box<dyn Pack>));
         if !errors.is_empty() {
+            // A document that several packs read is told once.
+            let mut told = BTreeSet::new();
+            errors.retain(|error| told.insert(error.clone()));
             return Err(errors);
         }
         let dialects: BTreeSet<&str> = packs.iter().flat_map(|p| p.dialects().iter().copied()).collect();

@@ -57,7 +57,7 @@ fn nothing_is_done_where_the_neighbours_do_not_say_so() {
     let most = EXPRESS.replace("app.listen", "app.get('/rates', crates.rates);\napp.listen");
     let most = most.replace("'/crates/:id',\n  crates.remove,", "'/crates/:id',\n  requireUser,\n  crates.remove,");
     assert_eq!(reason(&express(&most)), "neighbours-are-open-too");
-    let named = EXPRESS.replace("app.get('/crates/:id', crates.one)", "app.get('/crates/shared/:id', crates.one)");
+    let named = EXPRESS.replace("app.get('/crates/:id', crates.one)", "app.get('/crates/challenge/:id', crates.one)");
     let named = named.replace("'/crates/:id',\n  crates.remove,", "'/crates/:id',\n  requireUser,\n  crates.remove,");
     assert_eq!(reason(&express(&named)), "may-be-meant-open");
     let late = "const express = require('express');\nconst auth = require('./auth');\nconst crates = require('./crates');\n\nconst app = express();\n\nfunction first(app) {\n  app.get('/crates/:id', crates.one);\n}\nfunction second(app, guard) {\n  app.get('/crates', guard, crates.list);\n}\nfirst(app);\nsecond(app, auth.requireUser);\n";
