@@ -197,6 +197,22 @@ pub struct Doctor {
     /// A folder with an organisation's own catalog, beside the one that ships
     #[arg(long, value_name = "DIR")]
     pub catalog: Option<PathBuf>,
+    /// A folder for fetched repositories, whose space is looked at too
+    #[arg(long, value_name = "DIR", env = "LIGASE_CACHES")]
+    pub caches: Option<PathBuf>,
+    /// The monitoring address (host:port) of a NATS server, from which it is seen whether it syncs every write
+    #[arg(long, value_name = "ADDRESS", env = "LIGASE_NATS_MONITORING")]
+    pub nats_monitoring: Option<String>,
+    /// Copies that the NATS servers are to keep of everything
+    #[arg(long, value_name = "N", default_value_t = 3, env = "LIGASE_REPLICAS")]
+    pub replicas: usize,
+    /// Zones that there are beside `anywhere`, with commas between
+    #[arg(long, value_name = "ZONES", value_delimiter = ',', env = "LIGASE_ZONES")]
+    pub zones: Vec<String>,
+    #[command(flatten)]
+    pub nats: fleet::Nats,
+    #[command(flatten)]
+    pub remote: fleet::Remote,
 }
 
 /// `ligase render`.

@@ -74,6 +74,11 @@ impl Failure {
         }
     }
 
+    /// Code, message and remedy, for who shows them in a way of its own.
+    pub fn parts(&self) -> (&str, &str, &str) {
+        (&self.code, &self.message, &self.remedy)
+    }
+
     /// Prints it, and says with which code the process ends.
     pub fn report(&self, as_json: bool) -> Exit {
         if as_json {

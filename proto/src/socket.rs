@@ -83,6 +83,15 @@ impl Credentials {
     }
 }
 
+/// When the first certificate of a PEM file ends, in UTC milliseconds since 1970.
+pub fn certificate_ends_ms(path: &Path) -> Result<i64, SocketError> {
+    let pem = std::fs::read(path).map_err(|e| SocketError::File(path.to_path_buf(), e))?;
+    let unusable = |what: String| SocketError::Unusable(format!("{}: {what}", path.display()));
+    let (_, first) = parse_x509_pem(&pem).map_err(|e| unusable(format!("no PEM certificate: {e}")))?;
+    let read = first.parse_x509().map_err(|e| unusable(format!("no certificate: {e}")))?;
+    Ok(read.validity().not_after.timestamp().saturating_mul(1000))
+}
+
 /// Everything of a transport's error: it names the cause only in its sources.
 fn unusable(error: &dyn std::error::Error) -> SocketError {
     let mut text = error.to_string();

@@ -11,6 +11,7 @@ mod determinism;
 mod hands;
 mod hostile;
 mod house;
+mod ops;
 mod overview;
 mod runbooks;
 mod suppression;

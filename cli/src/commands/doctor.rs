@@ -1,7 +1,9 @@
 //! `ligase doctor`: whether this machine has what Ligase needs, one line for each thing, with what to do where it has not.
 //!
 //! It asks and tries; it repairs nothing, and makes no folder that was not there. What fails keeps Ligase from working; a
-//! warning says what it will do less of.
+//! warning says what it will do less of. What a fleet needs beside (`--nats`, `--coordinator`, `--cert`) is in `doctor/fleet.rs`.
+
+mod fleet;
 
 use crate::args::Doctor;
 use crate::failure::{Exit, Failure};
@@ -57,13 +59,29 @@ impl State {
 struct Line {
     what: String,
     state: State,
+    /// The stable code of what is not well; its page is `ops/runbooks/CODE.md`, or that of the code's beginning.
+    code: String,
     says: String,
     remedy: String,
 }
 
 fn line(what: impl Into<String>, state: State, says: impl Into<String>, remedy: impl Into<String>) -> Line {
-    let remedy = if state == State::Ok { String::new() } else { remedy.into() };
-    Line { what: what.into(), state, says: says.into(), remedy }
+    coded("E-DOCTOR", what, state, says, remedy)
+}
+
+/// A line whose finding has a code of its own.
+fn coded(
+    code: &str,
+    what: impl Into<String>,
+    state: State,
+    says: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Line {
+    let (code, remedy) = match state {
+        State::Ok => Default::default(),
+        _ => (code.to_owned(), remedy.into()),
+    };
+    Line { what: what.into(), state, code, says: says.into(), remedy }
 }
 
 /// Runs it.
@@ -77,10 +95,12 @@ pub fn run(args: &Doctor, as_json: bool) -> Result<Exit, Failure> {
     lines.push(clock(&args.state));
     lines.extend(state(&args.state));
     lines.push(cache());
+    lines.extend(args.caches.iter().map(|folder| space("fetched repositories' space", &nearest(folder))));
+    lines.extend(fleet::lines(args)?);
     let failed = lines.iter().any(|l| l.state == State::Fail);
     if as_json {
         let text = crate::rows::text;
-        let row = |l: &Line| json!({ "what": l.what, "state": l.state.name(), "says": text(&l.says), "remedy": text(&l.remedy) });
+        let row = |l: &Line| json!({ "what": l.what, "state": l.state.name(), "code": text(&l.code), "says": text(&l.says), "remedy": text(&l.remedy) });
         output::json(&json!({ "ok": !failed, "checks": lines.iter().map(row).collect::<Vec<_>>() }));
     } else {
         print(&lines);
@@ -92,7 +112,7 @@ fn print(lines: &[Line]) {
     let row = |l: &Line| vec![styled(l.state.colour(), l.state.name()), l.what.clone(), l.says.clone()];
     table(&["", "", ""], lines.iter().map(row).collect());
     for one in lines.iter().filter(|l| !l.remedy.is_empty()) {
-        println!("\n{} {}: {}", styled(style::BOLD, "do:"), one.what, one.remedy);
+        println!("\n{} {} ({}): {}", styled(style::BOLD, "do:"), one.what, one.code, one.remedy);
     }
 }
 

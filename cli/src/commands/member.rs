@@ -15,6 +15,7 @@ use ligase_proto::principal::Principal;
 use ligase_proto::v1::HelloRequest;
 use ligase_proto::v1::fleet_client::FleetClient;
 use ligase_queue::{JetStreamQueue, TaskQueue as _};
+use ligase_runtime::SystemClock;
 use ligase_vcs::{PinOptions, RemoteLimits};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -104,7 +105,9 @@ async fn servers(args: &Member, channel: &Channel) -> Result<Vec<String>, Failur
     }
     let ask = || {
         let mut fleet = FleetClient::new(channel.clone());
-        async move { fleet.hello(HelloRequest::default()).await }
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let said = HelloRequest { version, clock: SystemClock.now_ms(), ..HelloRequest::default() };
+        async move { fleet.hello(said).await }
     };
     let answer = patiently(PATIENCE, || {}, ask).await?.into_inner();
     let servers: Vec<String> = answer.queue.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
