@@ -31,6 +31,14 @@ demo: native ## Run the whole loop on an example organisation, in a new folder b
 .PHONY: test
 test: native nextest fmt-check clippy unit docs deny check ## Everything that has to hold
 
+KILLS ?= 100
+SEED ?= 1
+
+.PHONY: soak
+soak: native nats ## Random kills over a running fleet, and what a checker says of its history; KILLS=N, SEED=S
+	$(CARGO) build --locked --package ligase-cli
+	@KILLS=$(KILLS) SEED=$(SEED) $(CARGO) run --locked --quiet --package ligase-tests --example soak
+
 .PHONY: fmt
 fmt: ## Format the sources
 	$(CARGO) fmt --all

@@ -18,7 +18,7 @@ use ligase_proto::v1;
 use ligase_queue::{Delivery, Heartbeat, MAX_DELIVER, Settle, backoff};
 use ligase_record::{encode_gate_report, encode_patch};
 use ligase_remedy::{Answer, GateInput, GateOptions, Proposal, gate_verified, propose};
-use ligase_runtime::{blocking_stage, stage, traceparent};
+use ligase_runtime::{blocking_stage, reached, stage, traceparent};
 use ligase_vcs::{Pinned, pin};
 use std::sync::Arc;
 
@@ -52,6 +52,7 @@ pub(crate) async fn run(runner: &AgentRunner, delivery: Delivery, heartbeat: Hea
     let Some(v1::task::Work::Remedy(task)) = delivery.task.work.clone() else {
         return Settle::Term(FailureReason::Malformed.name().to_owned());
     };
+    reached("remedy-leased");
     let asking = Attempt::new(runner.fleet(), &delivery.task, delivery.attempt);
     match asking.begin(|| heartbeat.beat()).await {
         Ok(Begun::Wanted) => {}
@@ -83,7 +84,10 @@ pub(crate) async fn run(runner: &AgentRunner, delivery: Delivery, heartbeat: Hea
         async move { fleet.report_remedy(report).await }
     };
     match stage("remedy", "report", patiently(PATIENCE, || heartbeat.beat(), tell)).await {
-        Ok(_) => Settle::Ack,
+        Ok(_) => {
+            reached("remedy-reported");
+            Settle::Ack
+        }
         Err(status) => given_back(&asking, &delivery, &unreachable(status)).await,
     }
 }
@@ -108,7 +112,10 @@ async fn change(
         let work = blocking_stage("remedy", "propose-and-gate", work);
         tokio::task::spawn_blocking(work).await.map_err(|panic| (FailureReason::Crashed, panic.to_string()))??
     };
-    stage("remedy", "upload", report(runner, made, empty)).await
+    reached("proposed");
+    let report = stage("remedy", "upload", report(runner, made, empty)).await;
+    reached("remedy-uploaded");
+    report
 }
 
 fn read(task: &v1::RemedyTask) -> Result<Asked, convert::WireError> {

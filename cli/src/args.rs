@@ -79,7 +79,7 @@ pub enum Command {
         #[arg(value_enum)]
         document: Document,
     },
-    /// The evidence store: count it, or rebuild its index
+    /// The evidence store: count it, rebuild its index, export its journal
     Evidence(Evidence),
     /// Coordinate: sweep by a schedule, judge, deliver, and answer workers and people
     Serve(fleet::Serve),
@@ -464,6 +464,8 @@ pub enum EvidenceVerb {
     Stats,
     /// Rebuild the index from the segments and the journal
     Reindex,
+    /// Every entry of the journal with the object that it names, a line of JSON each, in their order
+    Journal,
 }
 
 /// `ligase demo`.

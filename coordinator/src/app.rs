@@ -108,6 +108,7 @@ impl App {
     /// Accepts the end of a planned task: its terminal record is durable when this returns. Blocks on the disk.
     pub fn hand_in(&self, key: Digest, ingested: Ingested, attempt: Attempt) -> Result<(), LedgerError> {
         let ended = Fact::AttemptEnded { attempt, cause: "recorded".to_owned() };
+        ligase_runtime::reached("before-record");
         let (looked, cloned, by) = match ingested {
             Ingested::Probed { fact, looked_at, from_cache, cloned } => {
                 if let Fact::Probed { result: Ok(result), .. } = &fact {
@@ -137,6 +138,7 @@ impl App {
                 ((0, 0), false, String::new())
             }
         };
+        ligase_runtime::reached("after-record");
         self.desk.end(key, looked, cloned, by);
         Ok(())
     }

@@ -200,7 +200,10 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, made
         app.ledger.record(vec![Fact::Changeset(fact(changeset))])?;
         return Ok(false);
     }
-    let (changeset, opened) = match running.forges.open(&opening) {
+    ligase_runtime::reached("before-push");
+    let pushed = running.forges.open(&opening);
+    ligase_runtime::reached("pushed");
+    let (changeset, opened) = match pushed {
         Ok((number, head)) => {
             let known = live.is_some_and(|f| f.changeset.number == Some(number));
             (changeset(ChangesetState::Open, Some(number), Some(head)), !known)

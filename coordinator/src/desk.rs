@@ -60,9 +60,13 @@ struct Open {
     published: Instant,
 }
 
+/// Results of so many keys can be handed in at the same time.
+const TURNS: usize = 256;
+
 /// The desk of the running sweep.
 pub struct Desk {
     open: Mutex<HashMap<Digest, Open>>,
+    turns: [Mutex<()>; TURNS],
     ended: mpsc::UnboundedSender<Ended>,
 }
 
@@ -70,7 +74,13 @@ impl Desk {
     /// An empty desk, and where the ends of its tasks arrive. Unbounded, because it holds at most one end per planned task.
     pub fn new() -> (Self, mpsc::UnboundedReceiver<Ended>) {
         let (ended, arrives) = mpsc::unbounded_channel();
-        (Self { open: Mutex::new(HashMap::new()), ended }, arrives)
+        (Self { open: Mutex::new(HashMap::new()), turns: std::array::from_fn(|_| Mutex::new(())), ended }, arrives)
+    }
+
+    /// One end of a task at a time: between asking whether it has a terminal record and writing one, nobody else may. Two
+    /// deliveries of one task may report at the same moment.
+    pub fn turn(&self, key: &Digest) -> MutexGuard<'_, ()> {
+        self.turns[usize::from(key.as_bytes()[0]) % TURNS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts a task on the desk. It is there before it is published: its end may come at once.

@@ -28,8 +28,6 @@ use tonic::transport::server::TcpIncoming;
 
 /// How often a standby asks whether somebody leads.
 const CAMPAIGN: Duration = Duration::from_secs(1);
-/// How often a term is renewed: three renewals may be lost before it ends.
-const RENEWAL: Duration = Duration::from_secs(2);
 /// How often the schedule is looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// How often what is measured is measured.
@@ -41,6 +39,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(20);
 /// What is measured of the queue.
 const KINDS: [TaskKind; 3] = [TaskKind::Probe, TaskKind::Remedy, TaskKind::Verification];
 const LANES: [&str; 3] = ["hot", "cascade", "sweep"];
+/// How long calls are waited for that are not answered yet when it is told to end.
+const CLOSING: Duration = Duration::from_secs(5);
 /// Largest message that is taken: a chunk of an object, or a report of a large repository.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
 /// Largest answer to a person: some hundred thousand findings.
@@ -56,6 +56,8 @@ pub struct Serving {
     pub queue: Arc<dyn TaskQueue>,
     /// How leaders are made.
     pub leadership: Arc<dyn Leadership>,
+    /// How often a term is renewed: several times in its length.
+    pub renewal: Duration,
     /// Opens the store for a term of leadership.
     pub open: Arc<dyn Fn(u64) -> Result<Ledger, LedgerError> + Send + Sync>,
     /// Where it listens.
@@ -158,7 +160,8 @@ async fn lead(serving: &Serving, term: &Term, listener: &TcpListener, shutdown: 
     let mut tasks = Supervisor::new(stop.clone());
     // The term is renewed while the store is opened: a large one takes a while.
     let (leadership, first, until) = (Arc::clone(&serving.leadership), term.clone(), stop.clone());
-    tasks.spawn("renew", TaskEnd::Expected, async move { renew(leadership, first, lost, until).await });
+    let every = serving.renewal;
+    tasks.spawn("renew", TaskEnd::Expected, async move { renew(leadership, every, first, lost, until).await });
     let ledger = open(serving, term.fence, &loss).await?;
     let seat = Seat { address: serving.address.clone(), fence: term.fence, ..serving.config.seat.clone() };
     let config = Config { seat, ..serving.config.clone() };
@@ -193,7 +196,11 @@ async fn lead(serving: &Serving, term: &Term, listener: &TcpListener, shutdown: 
             _ = watching.wait_for(Option::is_some) => {}
         }
     };
-    let served = router.serve_with_incoming_shutdown(incoming(listener)?, ending).await;
+    let over = over(loss.clone(), shutdown.clone(), stop.clone());
+    let served = tokio::select! {
+        served = router.serve_with_incoming_shutdown(incoming(listener)?, ending) => served,
+        () = over => Ok(()),
+    };
     stop.request();
     let lost = loss.borrow().clone();
     if let Some(why) = lost {
@@ -207,20 +214,48 @@ async fn lead(serving: &Serving, term: &Term, listener: &TcpListener, shutdown: 
     }
 }
 
+/// When calls that are not answered yet are waited for no longer: at once when the term is lost, since whoever leads no more
+/// must not act; a while after it was told to end, since a person's sweep may take hours, and another leader goes on with it.
+async fn over(mut loss: watch::Receiver<Option<String>>, asked: Shutdown, stopping: Shutdown) {
+    let told = async {
+        tokio::select! {
+            () = asked.requested() => {}
+            () = stopping.requested() => {}
+        }
+        tokio::time::sleep(CLOSING).await;
+    };
+    let lost = async {
+        // Whoever renews is gone: then only the other way is left.
+        if loss.wait_for(Option::is_some).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = lost => {}
+        () = told => {}
+    }
+}
+
 /// Renews the term until it is lost. A server that does not answer is asked again until the term's own end.
-async fn renew(leadership: Arc<dyn Leadership>, first: Term, lost: watch::Sender<Option<String>>, until: Shutdown) {
+async fn renew(
+    leadership: Arc<dyn Leadership>,
+    every: Duration,
+    first: Term,
+    lost: watch::Sender<Option<String>>,
+    until: Shutdown,
+) {
     let mut term = first;
     loop {
         tokio::select! {
             () = until.requested() => return,
-            () = tokio::time::sleep(RENEWAL) => {}
+            () = tokio::time::sleep(every) => {}
         }
         let why = match leadership.renew(&term).await {
             Ok(renewed) => {
                 term = renewed;
                 continue;
             }
-            Err(QueueError::Unreachable(why)) if Instant::now() + RENEWAL < term.until => {
+            Err(QueueError::Unreachable(why)) if Instant::now() + every < term.until => {
                 tracing::warn!(why, "the term could not be renewed; tries again");
                 continue;
             }

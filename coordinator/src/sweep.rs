@@ -170,6 +170,7 @@ impl Pass {
             };
             let forges = Forges::of(&declared, &at.config.remote);
             let (mut listed, problems) = forges.listing();
+            ligase_runtime::reached("listed");
             let named = |l: &ListedRepository| only.contains(&l.name) || only.contains(&l.repository.to_string());
             listed.retain(|l| only.is_empty() || named(l));
             forges.clear_stale_locks(at.ledger.now());
@@ -190,6 +191,7 @@ impl Pass {
                 probe_set: at.config.probe_set,
                 repositories: listed.clone(),
             }])?;
+            ligase_runtime::reached("manifest");
             Ok(Ok((Running { declared, forges, sweep, now }, listed, problems)))
         })
         .await?;
@@ -328,6 +330,7 @@ impl Pass {
             self.looking.1 += 1;
         }
         self.publish(tasks).await;
+        ligase_runtime::reached("all-published");
         self.teller.tell("looking", 0, self.looking.1, String::new()).await;
         Ok(known)
     }
@@ -537,6 +540,7 @@ impl Pass {
         summary.abstained = by_reason(abstained.into_iter());
         summary.refused = by_reason(refused.into_iter());
         summary.patches_gated = gated;
+        ligase_runtime::reached("sweep-ends");
         let (app, sweep, counts) = (Arc::clone(&self.app), self.running.sweep, counts(&summary));
         blocking(move || Ok(app.ledger.record(vec![Fact::SweepEnded { sweep, counts }])?)).await?;
         let elapsed = self.app.ledger.now().0.saturating_sub(self.began_ms);

@@ -31,7 +31,19 @@ struct Shared {
 
 /// The program.
 pub fn program() -> &'static Path {
-    &shared().program
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let folder = folder();
+        let program = folder.join("ligase");
+        once(&folder, "program", || {
+            forget_old(&runs());
+            let found = find();
+            if fs::hard_link(&found, &program).is_err() && !program.exists() {
+                fs::copy(&found, &program).expect("a copy of the program");
+            }
+        });
+        program
+    })
 }
 
 /// A copy of the folder that `ligase demo --json` leaves behind, and what it said.
@@ -53,27 +65,37 @@ pub fn swept(into: &Path) -> Duration {
     Duration::from_millis(text.parse().expect("milliseconds"))
 }
 
+/// What this run's tests share on disk.
+fn folder() -> PathBuf {
+    let run = std::env::var("NEXTEST_RUN_ID").unwrap_or_else(|_| format!("process-{}", std::process::id()));
+    let folder = runs().join(run);
+    fs::create_dir_all(&folder).expect("target is writable");
+    folder
+}
+
+fn runs() -> PathBuf {
+    profile_folder().parent().expect("below target").join("tmp/e2e")
+}
+
+/// Does something once for all processes of a run, and waits while another does it.
+fn once(folder: &Path, what: &str, work: impl FnOnce()) {
+    let lock = File::create(folder.join(format!("{what}.lock"))).expect("a lock file");
+    lock.lock().expect("a lock");
+    let ready = folder.join(format!("{what}.ready"));
+    if !ready.exists() {
+        work();
+        fs::write(ready, b"").expect("target is writable");
+    }
+}
+
 fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(|| {
-        let runs = profile_folder().parent().expect("below target").join("tmp/e2e");
-        let run = std::env::var("NEXTEST_RUN_ID").unwrap_or_else(|_| format!("process-{}", std::process::id()));
-        let folder = runs.join(run);
-        fs::create_dir_all(&folder).expect("target is writable");
+        let folder = folder();
         let at = |name: &str| folder.join(name);
-        let (program, said) = (at("ligase"), at("demo.json"));
+        let (program, said) = (program().to_path_buf(), at("demo.json"));
         let shared = Shared { program, demo: at("demo"), fresh: at("fresh"), swept: at("swept"), said };
-        let lock = File::create(folder.join("lock")).expect("a lock file");
-        lock.lock().expect("a lock");
-        if !folder.join("ready").exists() {
-            forget_old(&runs);
-            let found = find();
-            if fs::hard_link(&found, &shared.program).is_err() && !shared.program.exists() {
-                fs::copy(&found, &shared.program).expect("a copy of the program");
-            }
-            prepare(&shared);
-            fs::write(folder.join("ready"), b"").expect("target is writable");
-        }
+        once(&folder, "demo", || prepare(&shared));
         shared
     })
 }

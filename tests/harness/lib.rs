@@ -5,14 +5,23 @@
 //! and `organisation.rs` for what a test works on.
 
 mod binary;
+mod fleet;
 mod git;
+mod history;
+/// The queue's own helper, compiled here: this package depends on no room of the house that ships.
+#[path = "../../crates/queue/src/testing.rs"]
+pub mod nats;
 mod organisation;
+mod proxy;
 mod run;
 mod samples;
 
 pub use binary::{demo, fresh, program, swept};
+pub use fleet::{Fleet, LEASE, PATIENCE, TERM, free_port, wait_for};
 pub use git::{Bare, commit_tree, git, git_env, git_fails};
+pub use history::{PullRef, Verdict, judge, pull_refs};
 pub use organisation::{Organisation, finding_rows, statements, symbols};
+pub use proxy::Proxy;
 pub use run::{Run, Started, command, ligase, ligase_in, start};
 pub use samples::{POLICY, dna, service_files, write_tree};
 

@@ -51,6 +51,26 @@ impl Organisation {
         Self { folder }
     }
 
+    /// One of so many small services, each with something to mend.
+    pub fn of_services(count: usize) -> Self {
+        let new = Self::empty();
+        for n in 0..count {
+            let name = format!("service-{n}");
+            let files = crate::service_files(&name);
+            let files: Vec<(&str, &[u8])> = files.iter().map(|(path, bytes)| (*path, bytes.as_slice())).collect();
+            new.repository(&name, &files);
+        }
+        new
+    }
+
+    /// Lets a person add a harmless file to a repository: it has another head then.
+    pub fn work_on(&self, name: &str, round: usize) {
+        self.bare(name).commit("main", &format!("round {round}"), |folder| {
+            let text = format!("def round_{round}() -> int:\n    return {round}\n");
+            write_tree(folder, &[(format!("rounds/round_{round}.py").as_str(), text.as_bytes())]);
+        });
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()

@@ -48,12 +48,18 @@ pub struct Started {
     out: JoinHandle<Vec<u8>>,
     err: JoinHandle<Vec<u8>>,
     began: Instant,
+    patience: Duration,
 }
 
 impl Started {
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().expect("a child of ours").is_none()
+    }
+
+    /// The same, with another deadline.
+    pub fn within(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Its process id.
@@ -74,9 +80,9 @@ impl Started {
             if let Some(status) = self.child.try_wait().expect("a child of ours") {
                 break status;
             }
-            if self.began.elapsed() > DEADLINE {
+            if self.began.elapsed() > self.patience {
                 self.child.kill().expect("a child of ours");
-                panic!("the program ran for longer than {DEADLINE:?}");
+                panic!("the program ran for longer than {:?}", self.patience);
             }
             std::thread::sleep(Duration::from_millis(3));
         };
@@ -102,7 +108,7 @@ pub fn start(folder: &Path, arguments: &[&str]) -> Started {
     let began = Instant::now();
     let mut child = command.spawn().expect("the program starts");
     let (out, err) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
-    Started { child, out: reader(out), err: reader(err), began }
+    Started { child, out: reader(out), err: reader(err), began, patience: DEADLINE }
 }
 
 fn reader(mut from: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {

@@ -8,6 +8,7 @@ mod check;
 mod crash;
 mod demo;
 mod determinism;
+mod faults;
 mod hands;
 mod hostile;
 mod house;

@@ -74,6 +74,7 @@ pub(crate) async fn look_and_send(
         return Err((FailureReason::CorruptObject, format!("the revision cannot be listed whole: {reason}")));
     }
     heartbeat.beat();
+    ligase_runtime::reached("looked");
     let mut objects = worker.objects();
     // The root names the chunks and the chunks name the files' objects, so it goes last.
     let upload = async {

@@ -11,7 +11,7 @@ use ligase_proto::attempt::{Attempt, Begun, traced};
 use ligase_proto::patience::{PATIENCE, patiently};
 use ligase_proto::{convert, v1};
 use ligase_queue::{Delivery, Heartbeat, MAX_DELIVER, Settle, backoff};
-use ligase_runtime::{count, stage, traceparent};
+use ligase_runtime::{count, reached, stage, traceparent};
 use ligase_vcs::{Pinned, pin};
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Deli
     let Some(v1::task::Work::Probe(task)) = delivery.task.work.clone() else {
         return Settle::Term(FailureReason::Malformed.name().to_owned());
     };
+    reached("leased");
     let asking = said(worker, &delivery);
     if let Err(settle) = begin(&asking, &delivery, &heartbeat).await {
         return settle;
@@ -37,7 +38,10 @@ pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Deli
         async move { fleet.report_probe(report).await }
     };
     match stage("probe", "report", patiently(PATIENCE, || heartbeat.beat(), tell)).await {
-        Ok(_) => Settle::Ack,
+        Ok(_) => {
+            reached("reported");
+            Settle::Ack
+        }
         Err(status) => given_back(&asking, &delivery, &unreachable(status)).await,
     }
 }
@@ -58,8 +62,10 @@ async fn look_at(
         stage("probe", "fetch", fetch(worker, task.location.as_ref(), &task.revision, &task.ref_hint)).await?;
     count("ligase_clones_total", &[], u64::from(cloned));
     heartbeat.beat();
+    reached("fetched");
     let tree: Arc<dyn SourceTree> = Arc::new(tree);
     let sent = stage("probe", "look", look_and_send(worker, cache, Arc::clone(&tree), heartbeat)).await?;
+    reached("uploaded");
     count("ligase_look_files_total", &[("from", "looked")], sent.looked_at);
     count("ligase_look_files_total", &[("from", "cache")], sent.from_cache);
     let probes = Arc::clone(&worker.probes);

@@ -78,6 +78,9 @@ pub struct Serve {
     /// Sweep by this cron expression, in UTC, such as "0 2 * * *"; never by itself if absent
     #[arg(long, value_name = "CRON", env = "LIGASE_SCHEDULE")]
     pub schedule: Option<String>,
+    /// Seconds that a term of leadership lasts without renewal: so long nobody leads after a leader was killed
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, env = "LIGASE_TERM")]
+    pub term: u64,
     /// Copies that the NATS servers keep of everything
     #[arg(long, value_name = "N", default_value_t = 3, env = "LIGASE_REPLICAS")]
     pub replicas: usize,

@@ -1,10 +1,10 @@
-//! `ligase evidence`: counts the store, or rebuilds its index from what is truth: segments and journal.
+//! `ligase evidence`: counts the store, rebuilds its index from what is truth, segments and journal, or exports the journal.
 
 use crate::args::{Evidence, EvidenceVerb};
 use crate::embedded::store_failure;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, table};
-use ligase_evidence::{Stats, Store, StoreOptions, reindex};
+use ligase_evidence::{Stats, Store, StoreError, StoreOptions, reindex};
 use serde_json::json;
 
 /// Runs it.
@@ -14,11 +14,33 @@ pub fn run(args: &Evidence, as_json: bool) -> Result<Exit, Failure> {
         return Err(Failure::input("E-STATE-ABSENT", what, "name the folder with --state"));
     }
     let stats = match args.verb {
-        EvidenceVerb::Stats => Store::open(&args.state, StoreOptions::default()).and_then(|s| s.stats()),
-        EvidenceVerb::Reindex => reindex(&args.state, StoreOptions::default()),
+        EvidenceVerb::Journal => return export(args).map_err(|e| store_failure(&e)),
+        EvidenceVerb::Stats => options(args).and_then(|o| Store::open(&args.state, o)).and_then(|s| s.stats()),
+        EvidenceVerb::Reindex => options(args).and_then(|o| reindex(&args.state, o)),
     };
     let stats = stats.map_err(|e| store_failure(&e))?;
     print(&stats, as_json);
+    Ok(Exit::Holds)
+}
+
+/// Goes on in the last term: nobody else writes while the folder is locked.
+fn options(args: &Evidence) -> Result<StoreOptions, StoreError> {
+    Ok(StoreOptions { fence: Store::last_term(&args.state)?, ..StoreOptions::default() })
+}
+
+/// Writes the journal out. An object that is no JSON, or that the store has lost, is null.
+fn export(args: &Evidence) -> Result<Exit, StoreError> {
+    let store = Store::open(&args.state, options(args)?)?;
+    for leaf in store.journal(0) {
+        let entry = leaf?.entry;
+        let bytes = store.get(&entry.digest)?;
+        let object: serde_json::Value = bytes.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
+        let (at, digest) = (ligase_runtime::rfc3339(entry.at.0), entry.digest.to_string());
+        let row = json!({
+            "sequence": entry.sequence, "kind": entry.kind, "at": at, "at_ms": entry.at.0, "digest": digest, "object": object,
+        });
+        anstream::println!("{row}");
+    }
     Ok(Exit::Holds)
 }
 

@@ -15,8 +15,8 @@ use ligase_vcs::RemoteLimits;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a term of leadership lasts without renewal.
-const TERM: Duration = Duration::from_secs(10);
+/// A term of leadership is renewed so often in its time: all but one of the renewals may be lost.
+const RENEWALS_PER_TERM: u32 = 5;
 
 /// Runs it until it is told to stop.
 pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
@@ -45,6 +45,7 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
     options.replicas = args.replicas;
     options.monitoring.clone_from(&args.nats_monitoring);
     options.trace = Some(Arc::new(ligase_runtime::traceparent));
+    let term = Duration::from_secs(args.term.max(1));
     let address = args.address.clone().unwrap_or_else(|| format!("https://{}", args.listen));
     let open = move |fence: u64| {
         // The queue's server may have lost its own count of terms; the store's never goes back.
@@ -59,13 +60,14 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
         let queue = JetStreamQueue::connect(&options).await.map_err(ServeError::from)?;
         queue.ensure().await.map_err(ServeError::from)?;
         check(&queue, args.accept_weak_queue).await?;
-        let leadership = queue.leadership(TERM);
+        let leadership = queue.leadership(term);
         let queue = Arc::new(queue);
         let serving = Serving {
             config,
             catalog: Arc::new(catalog),
             queue: Arc::clone(&queue) as _,
             leadership: Arc::new(leadership),
+            renewal: term / RENEWALS_PER_TERM,
             open: Arc::new(open),
             listen: args.listen,
             address,

@@ -186,6 +186,7 @@ impl FleetService {
         let accepted = blocking(move || {
             let _inside = span.enter();
             let key = attempt.key;
+            let _turn = app.desk.turn(&key);
             if app.ledger.read(|s| s.terminal.contains(&key)) {
                 let fact = Fact::AttemptEnded { attempt, cause: "recorded-already".to_owned() };
                 app.ledger.record(vec![fact]).map_err(|e| Status::unavailable(e.to_string()))?;

@@ -15,8 +15,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tracing::Instrument as _;
 
-/// How long after its publication a task is offered to the queue again. If the queue still has it, nothing happens.
-const OFFER_AGAIN: Duration = Duration::from_secs(20);
+/// A task is offered to the queue again so often in the time of a lease. If the queue still has it, nothing happens.
+const OFFERS_PER_LEASE: u32 = 3;
+/// But not more often than this.
+const OFFER_AGAIN_MIN: Duration = Duration::from_secs(1);
 /// Tasks that are offered again at once.
 const OFFERED_AT_ONCE: usize = 2_000;
 
@@ -60,7 +62,8 @@ impl Pass {
             tracing::warn!(%error, "the queue cannot be tended");
         }
         self.bury().await?;
-        let overdue = self.app.desk.overdue(OFFER_AGAIN, OFFERED_AT_ONCE);
+        let overdue =
+            self.app.desk.overdue((self.app.queue.ack_wait() / OFFERS_PER_LEASE).max(OFFER_AGAIN_MIN), OFFERED_AT_ONCE);
         if overdue.is_empty() {
             return Ok(());
         }
@@ -96,7 +99,15 @@ impl Pass {
                 facts.push(Fact::Probed { key, repository, revision, probe_set, result });
             }
             let app = Arc::clone(&self.app);
-            blocking(move || Ok(app.ledger.record(facts)?)).await?;
+            blocking(move || {
+                let _turn = app.desk.turn(&key);
+                // A result may have come after the last delivery was given up.
+                if !app.ledger.read(|s| s.terminal.contains(&key)) {
+                    app.ledger.record(facts)?;
+                }
+                Ok(())
+            })
+            .await?;
             self.app.desk.end(key, (0, 0), false, String::new());
         }
         Ok(())

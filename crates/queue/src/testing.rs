@@ -21,9 +21,9 @@ fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("LIGASE_NATS_SERVER") {
         return PathBuf::from(path);
     }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tools/venv/bin/nats-server");
-    assert!(path.exists(), "there is no nats-server: run `make nats`, or name one in LIGASE_NATS_SERVER");
-    path
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let found = above.map(|folder| folder.join("target/tools/venv/bin/nats-server")).find(|path| path.exists());
+    found.expect("there is no nats-server: run `make nats`, or name one in LIGASE_NATS_SERVER")
 }
 
 fn free_port() -> u16 {
@@ -210,6 +210,12 @@ impl NatsServer {
     /// SIGKILL.
     pub fn kill(&mut self, node: usize) {
         self.nodes[node].kill();
+    }
+
+    /// Loses what a killed node has stored.
+    pub fn wipe(&self, node: usize) {
+        let store = self.folder.path().join(format!("store-{node}"));
+        std::fs::remove_dir_all(store).unwrap();
     }
 
     /// SIGSTOP.

@@ -7,6 +7,7 @@ mod clock;
 mod log;
 mod metrics;
 mod shutdown;
+mod stage;
 mod supervisor;
 mod telemetry;
 
@@ -14,6 +15,7 @@ pub use clock::{SystemClock, rfc3339, unix_day};
 pub use log::{LogFormat, init_log};
 pub use metrics::{NAMES, count, gauge, took};
 pub use shutdown::Shutdown;
+pub use stage::reached;
 pub use supervisor::{Supervisor, TaskEnd};
 pub use telemetry::{
     Telemetry, TelemetryOptions, attempt_span, blocking_stage, follow, init_telemetry, stage, traceparent,

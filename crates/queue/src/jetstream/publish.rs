@@ -100,6 +100,9 @@ impl JetStreamQueue {
             }
         };
         self.lanes().put(key, lane);
+        if published == Published::Stored {
+            ligase_runtime::reached("published");
+        }
         Ok((published, place.seat))
     }
 
