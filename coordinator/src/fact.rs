@@ -10,6 +10,9 @@ use ligase_domain::{
 };
 use std::collections::BTreeMap;
 
+/// How a sweep that changes nothing is written down.
+const PLAN: &str = "plan";
+
 /// A repository as the forge listed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedRepository {
@@ -163,6 +166,8 @@ pub enum Fact {
         catalog: Digest,
         probe_set: Digest,
         repositories: Vec<ListedRepository>,
+        /// Whether it only looks and judges: whoever takes it up must change nothing either.
+        plan_only: bool,
     },
     /// A probe task reached its terminal record.
     Probed {
@@ -224,12 +229,15 @@ impl Fact {
     /// Its fields, for the record.
     pub fn fields(&self) -> Fields {
         match self {
-            Self::SweepStarted { sweep, policy, catalog, probe_set, repositories } => Fields::new()
-                .shown("sweep", sweep)
-                .shown("policy", policy)
-                .shown("catalog", catalog)
-                .shown("probe_set", probe_set)
-                .rows("repositories", repositories.iter().map(listed_fields)),
+            Self::SweepStarted { sweep, policy, catalog, probe_set, repositories, plan_only } => {
+                let fields = Fields::new()
+                    .shown("sweep", sweep)
+                    .shown("policy", policy)
+                    .shown("catalog", catalog)
+                    .shown("probe_set", probe_set)
+                    .rows("repositories", repositories.iter().map(listed_fields));
+                if *plan_only { fields.with("only", PLAN) } else { fields }
+            }
             Self::Probed { key, repository, revision, probe_set, result } => {
                 let fields = Fields::new()
                     .shown("key", key)
@@ -279,6 +287,7 @@ impl Fact {
                 catalog: f.digest("catalog")?,
                 probe_set: f.digest("probe_set")?,
                 repositories: f.as_rows("repositories")?.iter().map(read_listed).collect::<Result<_, _>>()?,
+                plan_only: f.text_if("only") == Some(PLAN),
             },
             "probed" => Self::Probed {
                 key: f.digest("key")?,
@@ -627,6 +636,7 @@ mod tests {
                 catalog: d(3),
                 probe_set: d(4),
                 repositories: vec![listed(Ok(oid)), listed(Err(failure.clone()))],
+                plan_only: true,
             },
             probed(Ok(result)),
             probed(Err(failure)),

@@ -11,6 +11,7 @@ use crate::rpc::api::ApiService;
 use crate::rpc::fleet::FleetService;
 use crate::rpc::standby;
 use crate::schedule::{Schedule, sweep_id};
+use crate::state::SweepState;
 use crate::sweep::{self, Asked, SweepError};
 use ligase_domain::{TaskKind, Timestamp};
 use ligase_policy::Catalog;
@@ -287,10 +288,10 @@ async fn open(serving: &Serving, fence: u64, loss: &watch::Receiver<Option<Strin
 
 /// Takes up what another leader began, then sweeps when the schedule says so.
 async fn keep_schedule(app: Arc<App>, schedule: Option<Schedule>, until: Shutdown) {
-    let unended = app.ledger.read(|s| s.sweeps.last().filter(|s| s.ended.is_none()).map(|s| s.sweep));
-    if let Some(sweep) = unended {
+    let unended = app.ledger.read(|s| s.sweeps.last().filter(|s| s.ended.is_none()).cloned());
+    if let Some(SweepState { sweep, plan_only, .. }) = unended {
         tracing::info!(sweep = %sweep.short(), "takes up the sweep that was not ended");
-        run(&app, Asked { sweep: Some(sweep), ..Asked::default() }, &until).await;
+        run(&app, Asked { sweep: Some(sweep), plan_only, ..Asked::default() }, &until).await;
     }
     let Some(schedule) = schedule else { return until.requested().await };
     // The schedule holds from the last sweep on; without one, from now on.

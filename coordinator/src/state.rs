@@ -78,6 +78,8 @@ pub struct SweepState {
     pub sweep: Digest,
     /// When it began.
     pub started: Timestamp,
+    /// Whether it only looks and judges.
+    pub plan_only: bool,
     /// When it ended, and its counts.
     pub ended: Option<(Timestamp, BTreeMap<String, u64>)>,
 }
@@ -145,13 +147,13 @@ impl State {
     /// Applies a fact that the journal has.
     pub fn apply(&mut self, at: Timestamp, fact: &Fact) {
         match fact {
-            Fact::SweepStarted { sweep, repositories, .. } => {
+            Fact::SweepStarted { sweep, repositories, plan_only, .. } => {
                 for listed in repositories {
                     self.list(listed);
                 }
                 // A sweep that a new leader takes up again is the same sweep.
                 if self.sweeps.last().is_none_or(|last| last.sweep != *sweep) {
-                    self.sweeps.push(SweepState { sweep: *sweep, started: at, ended: None });
+                    self.sweeps.push(SweepState { sweep: *sweep, started: at, plan_only: *plan_only, ended: None });
                 }
             }
             Fact::Probed { key, repository, revision, probe_set, result } => {

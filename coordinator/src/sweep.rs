@@ -190,6 +190,7 @@ impl Pass {
                 catalog: at.catalog.digest(),
                 probe_set: at.config.probe_set,
                 repositories: listed.clone(),
+                plan_only,
             }])?;
             ligase_runtime::reached("manifest");
             Ok(Ok((Running { declared, forges, sweep, now }, listed, problems)))

@@ -5,6 +5,7 @@
 //! and `organisation.rs` for what a test works on.
 
 mod binary;
+pub mod collector;
 mod fleet;
 mod git;
 mod history;

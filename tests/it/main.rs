@@ -16,6 +16,7 @@ mod ops;
 mod overview;
 mod runbooks;
 mod suppression;
+mod trace;
 mod unseen;
 mod waivers;
 mod wire;

@@ -1,8 +1,7 @@
 //! One trace from the sweep to the pull request, over real processes: each stage is there, below the one that caused it.
 
-use ligase_tests::Organisation;
 use ligase_tests::collector::{Collector, Span, tree};
-use ligase_tests::fleet::{Fleet, wait_for};
+use ligase_tests::{Fleet, Organisation, wait_for};
 
 /// A span of that name in the trace of the first sweep.
 fn named<'a>(spans: &'a [Span], trace: &str, name: &str) -> Vec<&'a Span> {
