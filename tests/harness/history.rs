@@ -99,7 +99,12 @@ impl Reading {
             "sweep-ended" => self.sweep_ended(&text(fields, "sweep")),
             "probed" | "remedied" | "verified" => {
                 let key = (kind_of(kind).to_owned(), text(fields, "key"));
-                self.terminal.entry(key).or_default().push(fields.clone());
+                let records = self.terminal.entry(key).or_default();
+                // A revision that nobody could look at is asked for again by the next sweep: what it says then stands.
+                if kind == "probed" {
+                    records.retain(|earlier| earlier["failed"].is_null());
+                }
+                records.push(fields.clone());
                 if kind == "probed" {
                     self.looked.insert((text(fields, "repository"), text(fields, "revision")));
                 }
