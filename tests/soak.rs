@@ -1,6 +1,8 @@
 //! `make soak`: random kills over a running fleet, and at the end what the history checker says of it. Not a part of the
 //! tests: it takes minutes. The same seed kills in the same order; the moments are the machine's.
 
+#![expect(clippy::print_stdout, reason = "a program whose answer is what it prints")]
+
 use ligase_tests::{Fleet, Organisation, Started, judge, pull_refs};
 use std::process::ExitCode;
 use std::time::Duration;

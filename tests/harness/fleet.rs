@@ -296,6 +296,7 @@ impl Fleet {
 }
 
 impl Drop for Fleet {
+    #[expect(clippy::print_stderr, reason = "what the processes said is what a failed test is understood by")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             for name in ["c1", "c2", "w1", "w2", "r1"] {

@@ -132,7 +132,7 @@ impl Manner {
                 Err(_) => break,
             };
             let delay = self.delay_ms.load(Ordering::Acquire);
-            let slow = if rate == 0 { 0 } else { count as u64 * 1000 / rate };
+            let slow = (count as u64 * 1000).checked_div(rate).unwrap_or(0);
             std::thread::sleep(Duration::from_millis(delay + slow));
             while self.holds.load(Ordering::Acquire) && !self.ended.load(Ordering::Acquire) {
                 std::thread::sleep(LOOK);

@@ -29,6 +29,7 @@ fn work_on(organisation: &Organisation, round: usize) {
 }
 
 /// Ends the fleet and judges its history.
+#[expect(clippy::print_stdout, reason = "the counts of what was hit, for whoever reads the run")]
 #[track_caller]
 fn is_clean(fleet: &mut Fleet, hits: &[(&str, usize)]) {
     let journal = fleet.journal();
