@@ -85,7 +85,7 @@ fn patch(path: &RepoPath, text: &str, base: Oid) -> Patch {
     Patch { base_revision, changes: vec![change], diff: String::new(), remedies: Vec::new(), effect }
 }
 
-fn by_subject<'i>(inspection: &'i Inspection, kind: Kind) -> BTreeMap<FindingId, &'i Finding> {
+fn by_subject(inspection: &Inspection, kind: Kind) -> BTreeMap<FindingId, &Finding> {
     let of_kind = |f: &&Finding| f.clause.constraint == kind.constraint();
     inspection.findings().filter(of_kind).map(|f| (f.id, f)).collect()
 }
