@@ -190,7 +190,15 @@ fn matches(asked: &v1::FindingsRequest, id: &ServiceId, name: &str, finding: &Fi
 }
 
 fn ledger_error(error: LedgerError) -> Status {
-    Status::unavailable(error.to_string())
+    Status::unavailable(told(&error))
+}
+
+/// A store's refusal with its remedy apart, as people read the others.
+fn told(error: &LedgerError) -> String {
+    match error {
+        LedgerError::Store(e) => format!("{}: {}: {} || {}", e.code, e.path.display(), e.problem, e.remedy),
+        other => other.to_string(),
+    }
 }
 
 fn sweep_error(error: &sweep::SweepError) -> Status {
@@ -198,7 +206,8 @@ fn sweep_error(error: &sweep::SweepError) -> Status {
     match error {
         SweepError::Unreadable(..) => Status::invalid_argument(error.to_string()),
         SweepError::Running => Status::failed_precondition(error.to_string()),
-        SweepError::Ledger(_) | SweepError::Panic(_) => Status::unavailable(error.to_string()),
+        SweepError::Ledger(error) => Status::unavailable(told(error)),
+        SweepError::Panic(_) => Status::unavailable(error.to_string()),
     }
 }
 
