@@ -270,5 +270,8 @@ pub fn store_failure(error: &ligase_evidence::StoreError) -> Failure {
 
 /// A ledger's refusal.
 pub fn ledger_failure(error: &LedgerError) -> Failure {
-    Failure::status(&tonic::Status::unavailable(error.to_string()))
+    match error {
+        LedgerError::Store(error) => store_failure(error),
+        other => Failure::status(&tonic::Status::unavailable(other.to_string())),
+    }
 }
