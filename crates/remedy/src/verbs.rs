@@ -89,6 +89,33 @@ fn anchors(scope: &Scope<'_>, edit: &Edit, name: &str, numbers: &[usize]) -> Res
     Ok(outer)
 }
 
+/// Has a name at hand, and what it is called in this file.
+fn import(v: &EnsureImport, scope: &Scope<'_>, source: &SourceText, planned: &mut Planned) -> Result<String, Refusal> {
+    if source.dialect() == "python" {
+        let (local, import) = ensure_import(v, scope, source)?;
+        planned.imports.extend(import);
+        return Ok(local);
+    }
+    let (local, import) = reused(v, scope, source)?;
+    planned.others.extend(import);
+    Ok(local)
+}
+
+/// A value and what goes with it out of a call, with words instead.
+fn drop_values(
+    source: &SourceText,
+    call: &std::ops::Range<usize>,
+    values: &[std::ops::Range<usize>],
+    instead: &str,
+) -> Result<Vec<TextEdit>, Refusal> {
+    whole_values(source, values)?;
+    let edits = match source.dialect() {
+        "python" => python::drop_values(source, call, values, instead)?,
+        _ => clike::drop_values(source, call, values, instead)?,
+    };
+    Ok(edits.into_iter().map(|edit| unbracketed(source, edit, instead)).collect())
+}
+
 fn apply_verb(
     edit: &Edit,
     numbers: &[usize],
@@ -116,14 +143,8 @@ fn apply_verb(
         }
         Verb::Remove(v) => match (&v.out_of, &v.instead) {
             (Some(call), Some(instead)) => {
-                let call = needed(scope, call)?;
-                let values = named(&v.of)?;
-                whole_values(source, &values)?;
-                let edits = match source.dialect() {
-                    "python" => python::drop_values(source, &call, &values, instead)?,
-                    _ => clike::drop_values(source, &call, &values, instead)?,
-                };
-                planned.edits.extend(edits.into_iter().map(|edit| unbracketed(source, edit, instead)));
+                let (call, values) = (needed(scope, call)?, named(&v.of)?);
+                planned.edits.extend(drop_values(source, &call, &values, instead)?);
             }
             _ => planned.edits.extend(named(&v.of)?.into_iter().map(|range| remove_lines(source, &range))),
         },
@@ -136,15 +157,7 @@ fn apply_verb(
             });
         }
         Verb::EnsureImport(v) => {
-            let local = if source.dialect() == "python" {
-                let (local, import) = ensure_import(v, scope, source)?;
-                planned.imports.extend(import);
-                local
-            } else {
-                let (local, import) = reused(v, scope, source)?;
-                planned.others.extend(import);
-                local
-            };
+            let local = import(v, scope, source, planned)?;
             locals.insert(v.name.clone(), local);
         }
         Verb::EnsureParameter(v) => {
