@@ -168,6 +168,8 @@ pub enum Fact {
         repositories: Vec<ListedRepository>,
         /// Whether it only looks and judges: whoever takes it up must change nothing either.
         plan_only: bool,
+        /// The repositories that it was asked for by name or id; all when empty.
+        named: Vec<String>,
     },
     /// A probe task reached its terminal record.
     Probed {
@@ -229,13 +231,14 @@ impl Fact {
     /// Its fields, for the record.
     pub fn fields(&self) -> Fields {
         match self {
-            Self::SweepStarted { sweep, policy, catalog, probe_set, repositories, plan_only } => {
+            Self::SweepStarted { sweep, policy, catalog, probe_set, repositories, plan_only, named } => {
                 let fields = Fields::new()
                     .shown("sweep", sweep)
                     .shown("policy", policy)
                     .shown("catalog", catalog)
                     .shown("probe_set", probe_set)
                     .rows("repositories", repositories.iter().map(listed_fields));
+                let fields = if named.is_empty() { fields } else { fields.texts("named", named) };
                 if *plan_only { fields.with("only", PLAN) } else { fields }
             }
             Self::Probed { key, repository, revision, probe_set, result } => {
@@ -288,6 +291,7 @@ impl Fact {
                 probe_set: f.digest("probe_set")?,
                 repositories: f.as_rows("repositories")?.iter().map(read_listed).collect::<Result<_, _>>()?,
                 plan_only: f.text_if("only") == Some(PLAN),
+                named: f.texts_if("named")?,
             },
             "probed" => Self::Probed {
                 key: f.digest("key")?,
@@ -637,6 +641,7 @@ mod tests {
                 probe_set: d(4),
                 repositories: vec![listed(Ok(oid)), listed(Err(failure.clone()))],
                 plan_only: true,
+                named: vec!["a".to_owned()],
             },
             probed(Ok(result)),
             probed(Err(failure)),

@@ -146,6 +146,15 @@ impl Fields {
         Ok(self.parsed_list::<Digest>(name)?.into_iter().map(FindingId).collect())
     }
 
+    /// A list of texts, empty where there is none.
+    pub fn texts_if(&self, name: &str) -> Result<Vec<String>, FieldError> {
+        if !self.0.contains_key(name) {
+            return Ok(Vec::new());
+        }
+        let text = |v: &Value| v.as_text().map(str::to_owned).ok_or_else(|| Self::wrong(name, "an item is not a text"));
+        self.list(name)?.iter().map(text).collect()
+    }
+
     /// A list of field sets.
     pub fn as_rows(&self, name: &str) -> Result<Vec<Fields>, FieldError> {
         self.list(name)?

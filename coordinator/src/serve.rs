@@ -289,9 +289,9 @@ async fn open(serving: &Serving, fence: u64, loss: &watch::Receiver<Option<Strin
 /// Takes up what another leader began, then sweeps when the schedule says so.
 async fn keep_schedule(app: Arc<App>, schedule: Option<Schedule>, until: Shutdown) {
     let unended = app.ledger.read(|s| s.sweeps.last().filter(|s| s.ended.is_none()).cloned());
-    if let Some(SweepState { sweep, plan_only, .. }) = unended {
+    if let Some(SweepState { sweep, plan_only, named, .. }) = unended {
         tracing::info!(sweep = %sweep.short(), "takes up the sweep that was not ended");
-        run(&app, Asked { sweep: Some(sweep), plan_only, ..Asked::default() }, &until).await;
+        run(&app, Asked { sweep: Some(sweep), plan_only, only: named }, &until).await;
     }
     let Some(schedule) = schedule else { return until.requested().await };
     // The schedule holds from the last sweep on; without one, from now on.

@@ -80,6 +80,8 @@ pub struct SweepState {
     pub started: Timestamp,
     /// Whether it only looks and judges.
     pub plan_only: bool,
+    /// The repositories that it was asked for; all when empty.
+    pub named: Vec<String>,
     /// When it ended, and its counts.
     pub ended: Option<(Timestamp, BTreeMap<String, u64>)>,
 }
@@ -147,13 +149,14 @@ impl State {
     /// Applies a fact that the journal has.
     pub fn apply(&mut self, at: Timestamp, fact: &Fact) {
         match fact {
-            Fact::SweepStarted { sweep, repositories, plan_only, .. } => {
+            Fact::SweepStarted { sweep, repositories, plan_only, named, .. } => {
                 for listed in repositories {
                     self.list(listed);
                 }
                 // A sweep that a new leader takes up again is the same sweep.
                 if self.sweeps.last().is_none_or(|last| last.sweep != *sweep) {
-                    self.sweeps.push(SweepState { sweep: *sweep, started: at, plan_only: *plan_only, ended: None });
+                    let (sweep, plan_only, named) = (*sweep, *plan_only, named.clone());
+                    self.sweeps.push(SweepState { sweep, started: at, plan_only, named, ended: None });
                 }
             }
             Fact::Probed { key, repository, revision, probe_set, result } => {

@@ -191,6 +191,7 @@ impl Pass {
                 probe_set: at.config.probe_set,
                 repositories: listed.clone(),
                 plan_only,
+                named: only,
             }])?;
             ligase_runtime::reached("manifest");
             Ok(Ok((Running { declared, forges, sweep, now }, listed, problems)))
