@@ -95,6 +95,11 @@ fuzz: native ## Every reader of strangers' bytes over ROUNDS mutated inputs (200
 mutants: native ## Guards, encryption, redactions, regions taken away one by one: what is noticed; TREES=DIR:DIR adds real code
 	LIGASE_MUTANTS_TREES="$(TREES)" $(CARGO) test --locked --package ligase-inspect --test mutants -- --ignored --nocapture
 
+.PHONY: bench-fleet
+bench-fleet: native nats ## Measure the fleet as processes over REPOSITORIES=N generated repositories (10000): target/bench-fleet.json
+	$(CARGO) build --locked --release --package ligase-cli
+	$(CARGO) bench --locked --package ligase-tests --bench fleet -- $(if $(REPOSITORIES),--repositories $(REPOSITORIES))
+
 .PHONY: clean-state
 clean-state: ## Remove what demos and sweeps have left here: target/demo, .ligase
 	rm -rf target/demo .ligase

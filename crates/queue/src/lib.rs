@@ -14,6 +14,8 @@ mod pull;
 #[cfg(feature = "testing")]
 pub mod conformance;
 #[cfg(feature = "testing")]
+pub mod raw;
+#[cfg(feature = "testing")]
 pub mod testing;
 
 pub use jetstream::{JetStreamLeadership, JetStreamQueue, Problem, Topology};

@@ -29,16 +29,19 @@ impl Choices {
         usize::try_from(self.number() % limit.max(1) as u64).expect("below a usize")
     }
 
-    fn of<'a>(&mut self, words: &[&'a str]) -> &'a str {
+    /// One of some words.
+    pub fn of<'a>(&mut self, words: &[&'a str]) -> &'a str {
         words[self.below(words.len())]
     }
 
-    fn one_in(&mut self, n: usize) -> bool {
+    /// True once in so many times.
+    pub fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 }
 
-const THINGS: &[&str] = &[
+/// What services are about.
+pub const THINGS: &[&str] = &[
     "patient",
     "invoice",
     "appointment",
@@ -60,7 +63,8 @@ const THINGS: &[&str] = &[
     "plan",
     "refund",
 ];
-const FIELDS: &[&str] = &[
+/// What things have.
+pub const FIELDS: &[&str] = &[
     "name",
     "email",
     "phone",
@@ -84,7 +88,8 @@ const FIELDS: &[&str] = &[
     "weight",
     "score",
 ];
-const VERBS: &[&str] =
+/// What is done with things.
+pub const VERBS: &[&str] =
     &["accept", "close", "renew", "assign", "review", "archive", "merge", "price", "route", "notify", "settle"];
 const TYPES: &[&str] = &["str", "int", "float", "bool", "datetime", "str | None", "list[str]", "Decimal"];
 const COLUMNS: &[&str] =
@@ -96,7 +101,12 @@ fn title(word: &str) -> String {
 }
 
 /// Adds parts until a text is long enough; some are longer than others, as files are.
-fn fill(c: &mut Choices, mut text: String, least: usize, part: impl Fn(&mut Choices, &mut String, usize)) -> String {
+pub fn fill(
+    c: &mut Choices,
+    mut text: String,
+    least: usize,
+    part: impl Fn(&mut Choices, &mut String, usize),
+) -> String {
     let wanted = least + c.below(least);
     let mut number = 0;
     while text.len() < wanted {

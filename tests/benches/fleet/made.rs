@@ -1,0 +1,130 @@
+//! What the repositories have in them: invented services in Python, TypeScript, Terraform and YAML, each with files of its
+//! own and files that other repositories have too. The same number gives the same repository on every machine.
+
+use crate::git;
+use crate::more;
+use crate::packs::{self, Id, hex};
+use crate::served::{Served, pack_file};
+use crate::text::{self, Choices};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A repository has at least so many files, so many bytes, and of its blobs so many per cent that no other one has.
+const FILES_MIN: usize = 40;
+const BYTES_MIN: usize = 150_000;
+const UNIQUE_MIN: u64 = 60;
+/// Of ten generated files, so many have a text that other repositories have too, as copied code does.
+const SHARED_IN_TEN: usize = 3;
+/// Texts that shared files are drawn from.
+const VARIANTS: usize = 3;
+/// Of so many repositories, one has no declaration.
+const UNDECLARED: usize = 10;
+
+/// What was made.
+pub struct Made {
+    /// Where each repository stands.
+    pub heads: Vec<Id>,
+    /// Files of all of them.
+    pub files: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+    /// Of all blobs, the share that is in one repository alone, in per cent.
+    pub unique_percent: u64,
+}
+
+/// Makes packs, on as many threads as there are cores.
+pub fn make(folder: &Path, count: usize) -> io::Result<Made> {
+    let next = AtomicUsize::new(0);
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let parts = std::thread::scope(|scope| {
+        let one = || {
+            let mut made = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return Ok::<_, io::Error>(made);
+                }
+                let files = files(number);
+                let (id, pack) = packs::commit(&files, 1_750_000_000 + number)?;
+                fs::write(pack_file(folder, number), pack)?;
+                let texts: Vec<u64> = files.iter().map(|(_, text)| hash(text)).collect();
+                made.push((number, id, texts, files.iter().map(|(_, t)| t.len()).sum::<usize>()));
+            }
+        };
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(one)).collect();
+        running.into_iter().map(|r| r.join().expect("making does not panic")).collect::<io::Result<Vec<_>>>()
+    })?;
+    let mut all: Vec<_> = parts.into_iter().flatten().collect();
+    all.sort_by_key(|(number, ..)| *number);
+    let mut homes: BTreeMap<u64, u32> = BTreeMap::new();
+    for (_, _, texts, _) in &all {
+        texts.iter().for_each(|text| *homes.entry(*text).or_default() += 1);
+    }
+    let files: u64 = all.iter().map(|(_, _, texts, _)| texts.len() as u64).sum();
+    let unique = homes.values().filter(|homes| **homes == 1).count() as u64;
+    let least = all.iter().map(|(_, _, texts, bytes)| (texts.len(), *bytes)).min().unwrap_or_default();
+    let unique_percent = unique * 100 / files.max(1);
+    if least.0 < FILES_MIN || all.iter().any(|(_, _, _, bytes)| *bytes < BYTES_MIN) || unique_percent < UNIQUE_MIN {
+        return Err(io::Error::other(format!(
+            "the fleet is less than asked for: {least:?}, {unique_percent} % unique"
+        )));
+    }
+    let bytes = all.iter().map(|(_, _, _, bytes)| *bytes as u64).sum();
+    Ok(Made { heads: all.iter().map(|(_, id, ..)| *id).collect(), files, bytes, unique_percent })
+}
+
+/// Has git clone one of them and look whether it is whole.
+pub fn check(folder: &Path, served: &Served, heads: &[Id]) -> io::Result<()> {
+    let number = heads.len() / 2;
+    git::run(folder, &["clone", "--quiet", "--bare", "--depth", "1", &served.url(number), "check.git"])?;
+    let clone = folder.join("check.git");
+    git::run(&clone, &["fsck", "--strict", "--no-progress"])?;
+    let (head, listed) = (git::run(&clone, &["rev-parse", "HEAD"])?, git::run(&clone, &["ls-tree", "-r", "HEAD"])?);
+    if head.trim() != hex(&heads[number]) || listed.lines().count() != files(number).len() {
+        return Err(io::Error::other("git reads another repository than was made"));
+    }
+    fs::remove_dir_all(clone)
+}
+
+/// FNV-1a: two texts of one fleet with the same number would only make the share of unique blobs look smaller.
+fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The files of a repository.
+pub fn files(repository: usize) -> Vec<(String, String)> {
+    let name = format!("service-{repository:06}");
+    let mut all: Vec<(String, String)> = text::foundations().into_iter().map(|(p, t)| (p.to_owned(), t)).collect();
+    if repository % UNDECLARED != 0 {
+        all.push(("dna.yaml".to_owned(), text::dna(&name)));
+    }
+    all.push(("infra/providers.tf".to_owned(), text::provider()));
+    let many = |count: usize, path: fn(usize) -> String, make: fn(&mut Choices) -> String| {
+        (0..count).map(move |n| (path(n), make))
+    };
+    let varied = many(6, |n| format!("app/models/m{n}.py"), text::models)
+        .chain(many(8, |n| format!("app/api/r{n}.py"), text::routes))
+        .chain(many(7, |n| format!("app/services/s{n}.py"), text::service))
+        .chain(many(5, |n| format!("web/src/routes/r{n}.ts"), more::typescript))
+        .chain(many(4, |n| format!("deploy/part{n}.yaml"), more::manifests))
+        .chain(many(5, |n| format!("tests/test_{n}.py"), text::test))
+        .chain(many(8, |n| format!("infra/part{n}.tf"), text::terraform))
+        // More modules, until it is large enough.
+        .chain(many(40, |n| format!("app/more/s{n}.py"), text::service));
+    let mut bytes: usize = all.iter().map(|(_, text)| text.len()).sum();
+    for (slot, (path, make)) in varied.enumerate() {
+        if slot >= 43 && bytes >= BYTES_MIN {
+            break;
+        }
+        let shared = slot % 10 < SHARED_IN_TEN;
+        let variant = Choices::seeded(&[repository as u64, slot as u64]).below(VARIANTS);
+        let whose = if shared { variant } else { VARIANTS + repository };
+        let text = make(&mut Choices::seeded(&[slot as u64, whose as u64, 0]));
+        bytes += text.len();
+        all.push((path, text));
+    }
+    all
+}
