@@ -32,8 +32,15 @@ pub struct Judged {
     pub branch: String,
     /// What is wrong with its declaration.
     pub problems: Vec<DocumentError>,
-    /// The object that tells an agent-runner what was judged by.
-    pub context: Digest,
+    /// What was judged by beside the policy.
+    pub facts: Arc<Beside>,
+}
+
+/// What a repository's services are judged by beside policy, catalog and what was seen: reviews and owners.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    approvals: BTreeMap<Digest, Approvals>,
+    owners: BTreeMap<String, (OwnerFact, Option<String>)>,
 }
 
 /// What was looked at, decoded when it is first needed: a service that stands as it was judged last needs none of it.
@@ -78,8 +85,7 @@ fn read_seen(app: &App, root: &Digest, observations: &Digest) -> Result<Seen, Le
 /// The facts beside the tree: declarations, approvals, owners.
 struct Facts {
     roster: Vec<Listed>,
-    approvals: BTreeMap<Digest, Approvals>,
-    owners: BTreeMap<String, (OwnerFact, Option<String>)>,
+    beside: Arc<Beside>,
 }
 
 fn gather(
@@ -118,7 +124,7 @@ fn gather(
         let fact = if owner.is_some() { OwnerFact::Resolved } else { OwnerFact::Missing };
         owners.insert(listed.service.folder.clone(), (fact, owner));
     }
-    Ok(Facts { roster, approvals, owners })
+    Ok(Facts { roster, beside: Arc::new(Beside { approvals, owners }) })
 }
 
 /// The owner that CODEOWNERS names for everything: the last `*` line's first owner.
@@ -141,12 +147,11 @@ pub fn judge_repository(app: &App, running: &Running, repository: &RepositoryId)
     let Some((revision, result, branch)) = known else { return Ok(Vec::new()) };
     let look = Look::new(app, result.root, result.observations);
     let facts = gather(app, running, repository, &revision, &result, &look)?;
-    let context = app.ledger.keep(context(running, &facts).encode_to_vec())?;
     let folders = folders(&facts.roster);
     let mut out = Vec::with_capacity(facts.roster.len());
     for listed in &facts.roster {
         let desired = desired(app, running, listed, &facts);
-        let (fact, owner) = facts.owners.get(&listed.service.folder).cloned().unwrap_or_default();
+        let (fact, owner) = facts.beside.owners.get(&listed.service.folder).cloned().unwrap_or_default();
         let standing = app.ledger.read(|s| s.services.get(&listed.service).map(|k| Arc::clone(&k.assessment)));
         let standing = standing.filter(|a| stands(a, &revision, &desired, &app.config.probe_set, running));
         let (assessment, anew) = match standing {
@@ -157,9 +162,42 @@ pub fn judge_repository(app: &App, running: &Running, repository: &RepositoryId)
             }
         };
         let problems = listed.unreadable.as_ref().map(|(_, errors)| errors.clone()).unwrap_or_default();
-        out.push(Judged { assessment, anew, desired, owner, branch: branch.clone(), problems, context });
+        out.push(Judged {
+            assessment,
+            anew,
+            desired,
+            owner,
+            branch: branch.clone(),
+            problems,
+            facts: Arc::clone(&facts.beside),
+        });
     }
     Ok(out)
+}
+
+/// Judges several repositories as [`judge_repository`] does, on as many threads as there are cores; in the order given.
+pub fn judge_repositories(
+    app: &App,
+    running: &Running,
+    repositories: &[RepositoryId],
+) -> Result<Vec<Vec<Judged>>, LedgerError> {
+    let sweep = tracing::Span::current();
+    let one = |id: &RepositoryId| {
+        let _span = tracing::info_span!(parent: &sweep, "judge", repository = %id).entered();
+        judge_repository(app, running, id)
+    };
+    let judge = |part: &[RepositoryId]| part.iter().map(one).collect();
+    if let [_] | [] = repositories {
+        return judge(repositories);
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = repositories.len().div_ceil(threads);
+    let parts: Vec<Result<Vec<_>, LedgerError>> = std::thread::scope(|scope| {
+        let judging: Vec<_> = repositories.chunks(share).map(|part| scope.spawn(move || judge(part))).collect();
+        // A panic goes on in the caller, who says that the sweep failed.
+        judging.into_iter().map(|j| j.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    Ok(parts.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 /// What a service would be wanted to be, and found to be, under a policy that may not be the one in force.
@@ -183,7 +221,7 @@ pub fn judge_as_if(app: &App, running: &Running, repository: &RepositoryId) -> R
     let mut out = Vec::with_capacity(facts.roster.len());
     for listed in &facts.roster {
         let desired = desired(app, running, listed, &facts);
-        let (fact, _) = facts.owners.get(&listed.service.folder).cloned().unwrap_or_default();
+        let (fact, _) = facts.beside.owners.get(&listed.service.folder).cloned().unwrap_or_default();
         let input = input(app, listed, revision, look.seen()?, &folders, fact, result.root);
         let assessment = judge(&JudgeEnv::new(&app.catalog), &desired, &input);
         out.push(AsIf { listed: listed.clone(), desired, assessment });
@@ -220,7 +258,7 @@ fn stands(
 
 fn desired(app: &App, running: &Running, listed: &Listed, facts: &Facts) -> DesiredState {
     let nothing = Approvals::default();
-    let approvals = listed.dna.as_ref().and_then(|d| facts.approvals.get(&d.digest)).unwrap_or(&nothing);
+    let approvals = listed.dna.as_ref().and_then(|d| facts.beside.approvals.get(&d.digest)).unwrap_or(&nothing);
     resolve(&app.catalog, Some(&running.declared.organisation), listed.declaration(), approvals, running.now)
 }
 
@@ -246,8 +284,13 @@ fn input<'a>(
     }
 }
 
-/// What an agent-runner judges by: the very bytes that the coordinator judged by.
-fn context(running: &Running, facts: &Facts) -> v1::Declarations {
+/// Keeps what an agent-runner judges by, the very bytes that the coordinator judged by, and names the object. It has the
+/// whole policy in it, so it is made for those repositories alone that a patch is asked for.
+pub fn keep_context(app: &App, running: &Running, facts: &Beside) -> Result<Digest, LedgerError> {
+    app.ledger.keep(context(running, facts).encode_to_vec())
+}
+
+fn context(running: &Running, facts: &Beside) -> v1::Declarations {
     let declared = &running.declared;
     let files = declared.files.iter().map(|(path, bytes)| v1::PolicyFile { path: path.clone(), bytes: bytes.clone() });
     let approvals = facts.approvals.iter().map(|(dna, a)| v1::ApprovalFact {
@@ -296,7 +339,7 @@ pub fn verify(
     let mut verdict = Verdict::default();
     for listed in &facts.roster {
         let desired = desired(app, &running, listed, &facts);
-        let (fact, _) = facts.owners.get(&listed.service.folder).cloned().unwrap_or_default();
+        let (fact, _) = facts.beside.owners.get(&listed.service.folder).cloned().unwrap_or_default();
         let env = JudgeEnv::new(&app.catalog);
         let old = judge(&env, &desired, &input(app, listed, revision, before.seen()?, &folders, fact, result.root));
         let new = judge(&env, &desired, &input(app, listed, revision, after.seen()?, &folders, fact, *root));

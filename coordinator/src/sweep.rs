@@ -31,6 +31,8 @@ use tokio::sync::MutexGuard;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tracing::Instrument as _;
 
+/// Repositories that need no look and are judged, and made durable, together.
+const SETTLED_AT_ONCE: usize = 64;
 /// How often dead letters and lost tasks are looked for while tasks are outstanding.
 const TEND: Duration = Duration::from_secs(1);
 /// Plans that are made while repositories are still looked at, in a large sweep.
@@ -235,8 +237,8 @@ impl Pass {
     ) -> Result<v1::SweepSummary, SweepError> {
         while ends.try_recv().is_ok() {}
         let known = self.publish_probes().await?;
-        for repository in known {
-            self.settle_repository(&repository).await?;
+        for some in known.chunks(SETTLED_AT_ONCE) {
+            self.settle_repositories(some).await?;
         }
         self.settle(&mut ends).await?;
         let early = std::mem::take(&mut self.early);
@@ -331,6 +333,9 @@ impl Pass {
             tasks.push(task);
             self.looking.1 += 1;
         }
+        // By key, which is as good as by chance: no server is asked for all of its repositories in a row, and what can be
+        // mended early is not all at one end.
+        tasks.sort_by(|a, b| a.key.cmp(&b.key));
         self.publish(tasks).await;
         ligase_runtime::reached("all-published");
         self.teller.tell("looking", 0, self.looking.1, String::new()).await;
@@ -357,7 +362,7 @@ impl Pass {
                 self.summary.clones += u64::from(ended.cloned);
                 self.looking.0 += 1;
                 self.teller.tell("looking", self.looking.0, self.looking.1, repository.stable.clone()).await;
-                self.settle_repository(&repository).await?;
+                self.settle_repositories(std::slice::from_ref(&repository)).await?;
                 self.change_early().await
             }
             Planned::Remedy { intent, base, .. } => self.remedied(&intent, base, &ended.by).await,
@@ -365,22 +370,26 @@ impl Pass {
         }
     }
 
-    /// Judges a repository whose revision was looked at, follows its changesets, and asks for patches.
-    async fn settle_repository(&mut self, repository: &RepositoryId) -> Result<(), SweepError> {
-        let Some(listed) = self.listed.iter().find(|l| l.repository == *repository).cloned() else { return Ok(()) };
-        let Ok(revision) = listed.revision else { return Ok(()) };
-        if let Some((reason, detail)) = self.failed(repository, &revision) {
-            self.cannot_look(repository, reason, detail);
-            return Ok(());
+    /// Judges repositories whose revisions were looked at, and follows their changesets.
+    async fn settle_repositories(&mut self, repositories: &[RepositoryId]) -> Result<(), SweepError> {
+        let mut seen = Vec::with_capacity(repositories.len());
+        for repository in repositories {
+            // The manifest is sorted.
+            let Ok(at) = self.listed.binary_search_by(|l| l.repository.cmp(repository)) else { continue };
+            let Ok(revision) = self.listed[at].revision else { continue };
+            match self.failed(repository, &revision) {
+                Some((reason, detail)) => self.cannot_look(repository, reason, detail),
+                None => seen.push(repository.clone()),
+            }
         }
-        let (app, running, id) = (Arc::clone(&self.app), Arc::clone(&self.running), repository.clone());
+        let (app, running) = (Arc::clone(&self.app), Arc::clone(&self.running));
         let (judged, changes) = blocking(move || {
-            let _span = tracing::info_span!("judge", repository = %id).entered();
-            let judged = judging::judge_repository(&app, &running, &id)?;
-            let anew = judged.iter().filter(|j| j.anew).map(|j| Arc::clone(&j.assessment)).collect();
+            let judged = judging::judge_repositories(&app, &running, &seen)?;
+            let anew = judged.iter().flatten().filter(|j| j.anew).map(|j| Arc::clone(&j.assessment)).collect();
+            // One commit for all of them.
             let changed = app.ledger.assess(anew)?;
-            deliver::follow(&app, &running, &id)?;
-            Ok((judged, changed))
+            seen.iter().try_for_each(|id| deliver::follow(&app, &running, id))?;
+            Ok((seen.into_iter().zip(judged).collect::<Vec<_>>(), changed))
         })
         .await?;
         for (_, changed) in &changes {
@@ -389,12 +398,14 @@ impl Pass {
             self.summary.closed_findings.extend(ids(&changed.closed));
             self.summary.regressed_findings.extend(ids(&changed.reopened));
         }
-        self.summary.judged += judged.iter().filter(|j| j.anew).count() as u64;
-        self.summary.problems.extend(judged.iter().flat_map(|j| &j.problems).map(|p| {
-            let said = problem(p);
-            v1::DocumentProblem { file: format!("{}: {}", repository, said.file), ..said }
-        }));
-        Arc::make_mut(&mut self.judged).insert(repository.clone(), judged);
+        for (repository, judged) in judged {
+            self.summary.judged += judged.iter().filter(|j| j.anew).count() as u64;
+            self.summary.problems.extend(judged.iter().flat_map(|j| &j.problems).map(|p| {
+                let said = problem(p);
+                v1::DocumentProblem { file: format!("{}: {}", repository, said.file), ..said }
+            }));
+            Arc::make_mut(&mut self.judged).insert(repository, judged);
+        }
         Ok(())
     }
 
@@ -410,10 +421,25 @@ impl Pass {
         .await
     }
 
+    /// What the repositories of a plan were judged by, as objects that agent-runners fetch.
+    async fn contexts(&self, plan: &Plan) -> Result<BTreeMap<RepositoryId, Digest>, SweepError> {
+        let wanted: BTreeSet<RepositoryId> = plan.intents.iter().map(|i| i.key.service.repository.clone()).collect();
+        let (app, running, judged) = (Arc::clone(&self.app), Arc::clone(&self.running), Arc::clone(&self.judged));
+        blocking(move || {
+            let first = |id: RepositoryId| judged.get(&id)?.first().map(|j| (id, Arc::clone(&j.facts)));
+            let kept = |(id, facts): (RepositoryId, Arc<judging::Beside>)| {
+                Ok((id, judging::keep_context(&app, &running, &facts)?))
+            };
+            wanted.into_iter().filter_map(first).map(kept).collect()
+        })
+        .await
+    }
+
     /// Publishes a remedy task for each planned intent.
     async fn change(&mut self, plan: &Plan) -> Result<(), SweepError> {
         self.teller.tell("changing", 0, plan.intents.len(), String::new()).await;
         let mut tasks = Vec::with_capacity(plan.intents.len());
+        let contexts = self.contexts(plan).await?;
         for intent in &plan.intents {
             let id = intent.key.id();
             self.tried.insert(id);
@@ -422,7 +448,11 @@ impl Pass {
                 .judged
                 .get(repository)
                 .and_then(|all| all.iter().find(|j| j.assessment.service == intent.key.service));
-            let (Some(judged), Some(location)) = (judged, self.running.forges.location(repository)) else { continue };
+            let (Some(judged), Some(context), Some(location)) =
+                (judged, contexts.get(repository), self.running.forges.location(repository))
+            else {
+                continue;
+            };
             let key = planning::remedy_key(&intent.key, judged, &self.app.config.remedy_set);
             let base = judged.assessment.revision;
             let work = v1::task::Work::Remedy(v1::RemedyTask {
@@ -433,7 +463,7 @@ impl Pass {
                 base_revision: base.as_bytes().to_vec(),
                 ref_hint: format!("refs/heads/{}", intent.key.base_branch),
                 findings: intent.findings.iter().map(|f| digest_bytes(&f.0)).collect(),
-                declarations: digest_bytes(&judged.context),
+                declarations: digest_bytes(context),
                 catalog: Vec::new(),
                 probe_set: digest_bytes(&self.app.config.probe_set),
             });

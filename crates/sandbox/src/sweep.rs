@@ -13,25 +13,30 @@ const PREFIX: &str = "LIGASE_CELL_";
 
 /// A variable's name that no other run has; every descendant that keeps its environment can be found by it. Marks of
 /// cells around this one are passed on, so that an outer cell finds what an inner one started.
-pub(crate) struct Mark(String);
+pub(crate) struct Mark {
+    name: String,
+    /// When the leader began, in the kernel's ticks; nothing of the run is older. 0 as long as nobody looked.
+    began: AtomicU64,
+}
 
 impl Mark {
     pub(crate) fn new() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let salt = RandomState::new().hash_one(count);
-        Self(format!("{PREFIX}{}_{count}_{salt:016x}", std::process::id()))
+        let name = format!("{PREFIX}{}_{count}_{salt:016x}", std::process::id());
+        Self { name, began: AtomicU64::new(0) }
     }
 
     pub(crate) fn variables(&self) -> Vec<(OsString, OsString)> {
         let outer = std::env::vars_os().filter(|(name, _)| is_mark(name));
-        outer.chain([(OsString::from(&self.0), OsString::from("1"))]).collect()
+        outer.chain([(OsString::from(&self.name), OsString::from("1"))]).collect()
     }
 
     /// Kills the child's group and everything that can be found of its descendants. The child must not have been reaped.
     pub(crate) fn kill_all(&self, leader: Pid) {
         #[cfg(target_os = "linux")]
-        linux::kill_until_none(&self.0, Some(leader));
+        self.began.store(linux::kill_until_none(&self.name, Some(leader), 0), Ordering::Relaxed);
         // Not an error: all of the group may be gone.
         let _ = kill_process_group(leader, Signal::KILL);
     }
@@ -39,7 +44,7 @@ impl Mark {
     /// Kills what carries the mark and was missed because it was being started while the others died.
     pub(crate) fn kill_strays(&self) {
         #[cfg(target_os = "linux")]
-        linux::kill_until_none(&self.0, None);
+        linux::kill_until_none(&self.name, None, self.began.load(Ordering::Relaxed));
     }
 }
 
@@ -100,12 +105,15 @@ mod linux {
         Some(ticks.saturating_mul(1_000) / rustix::param::clock_ticks_per_second().max(1))
     }
 
-    pub(super) fn kill_until_none(mark: &str, leader: Option<Pid>) {
+    /// Kills what belongs to a run, of processes that are not older than `from`. When the leader began, if it was seen: it
+    /// spares the next call the environments of everything that is older.
+    pub(super) fn kill_until_none(mark: &str, leader: Option<Pid>, mut from: u64) -> u64 {
         for _ in 0..ROUNDS {
             let all = processes();
-            let found = belonging(&all, mark, leader);
+            from = leader.and_then(|l| all.get(&l.as_raw_nonzero().get())).map_or(from, |l| l.start);
+            let found = belonging(&all, mark, leader, from);
             if found.is_empty() {
-                return;
+                break;
             }
             if let Some(leader) = leader {
                 let _ = kill_process_group(leader, Signal::KILL);
@@ -115,6 +123,7 @@ mod linux {
             }
             std::thread::sleep(PAUSE);
         }
+        from
     }
 
     fn kill(pid: i32, start: u64) {
@@ -127,10 +136,9 @@ mod linux {
     }
 
     /// Ids of living processes of the run: the leader, its group, its descendants, and the marked.
-    fn belonging(all: &BTreeMap<i32, Seen>, mark: &str, leader: Option<Pid>) -> Vec<i32> {
+    fn belonging(all: &BTreeMap<i32, Seen>, mark: &str, leader: Option<Pid>, from: u64) -> Vec<i32> {
         let leader = leader.map(|p| p.as_raw_nonzero().get());
         let own = std::process::id() as i32;
-        let from = leader.and_then(|l| all.get(&l)).map_or(0, |l| l.start);
         let candidates = all.iter().filter(|(pid, seen)| **pid != own && !seen.gone && seen.start >= from);
         candidates
             .filter(|(pid, seen)| {
