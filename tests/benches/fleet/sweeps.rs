@@ -19,7 +19,7 @@ const HEADS_AT_ONCE: usize = 8;
 /// Of more addresses than these, so many are asked with `git ls-remote`, and the time is scaled.
 const LS_REMOTE_MAX: usize = 1_000;
 /// Repositories in a folder, which can be mended: a plain git server takes no pull requests.
-const MENDED: usize = 60;
+const MENDED: usize = 30;
 /// How often a running sweep is looked at.
 const GLANCE: Duration = Duration::from_millis(20);
 
