@@ -245,7 +245,12 @@ pub fn answer(mut question: Command) -> io::Result<Value> {
 
 fn said(what: &str, ran: &std::process::Output) -> io::Error {
     let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(2_000)]).into_owned();
-    io::Error::other(format!("{what}: {:?}: {}{}", ran.status.code(), text(&ran.stderr), text(&ran.stdout)))
+    // Of a summary, what could not be reached tells why.
+    let why = serde_json::from_slice::<Value>(&ran.stdout).map_or_else(
+        |_| text(&ran.stdout),
+        |summary| text(summary["unreachable"].to_string().as_bytes()),
+    );
+    io::Error::other(format!("{what}: {:?}: {}{why}", ran.status.code(), text(&ran.stderr)))
 }
 
 fn answers(port: u16) -> io::Result<()> {

@@ -189,7 +189,7 @@ fn answer(shared: &Shared, request: &Request) -> io::Result<(&'static str, Vec<u
         shared.counts.advertised.fetch_add(1, Ordering::SeqCst);
         packet(&mut out, b"# service=git-upload-pack\n");
         out.extend_from_slice(b"0000");
-        let able = "side-band-64k ofs-delta shallow no-progress symref=HEAD:refs/heads/main agent=bench";
+        let able = "multi_ack multi_ack_detailed side-band-64k ofs-delta shallow no-progress symref=HEAD:refs/heads/main agent=bench";
         packet(&mut out, format!("{id} HEAD\0{able}\n").as_bytes());
         packet(&mut out, format!("{id} refs/heads/main\n").as_bytes());
         out.extend_from_slice(b"0000");
