@@ -421,7 +421,10 @@ fn heads(forge: &dyn Forge, repositories: &[ligase_forge::Listed]) -> Vec<Listed
         revision: Err((FailureReason::Crashed, "asking for its head panicked".to_owned())),
     };
     std::thread::scope(|threads| {
-        let ask = |part: &'_ [ligase_forge::Listed]| part.iter().map(|r| head(forge, r)).collect::<Vec<_>>();
+        let ask = |part: &'_ [ligase_forge::Listed]| {
+            let ids: Vec<_> = part.iter().map(|r| &r.id).collect();
+            part.iter().zip(forge.heads(&ids)).map(|(r, head)| with_head(r, head)).collect::<Vec<_>>()
+        };
         let parts: Vec<_> = repositories.chunks(share).map(|part| (part, threads.spawn(move || ask(part)))).collect();
         // A part that panicked is named, not dropped.
         let heads =
@@ -430,8 +433,8 @@ fn heads(forge: &dyn Forge, repositories: &[ligase_forge::Listed]) -> Vec<Listed
     })
 }
 
-fn head(forge: &dyn Forge, listed: &ligase_forge::Listed) -> ListedRepository {
-    let (branch, revision) = match forge.head(&listed.id) {
+fn with_head(listed: &ligase_forge::Listed, head: Result<(String, Oid), ForgeError>) -> ListedRepository {
+    let (branch, revision) = match head {
         Ok((branch, revision)) => (branch, Ok(revision)),
         Err(ForgeError::Failed { reason, detail }) => (String::new(), Err((reason, detail))),
         Err(error) => (String::new(), Err((FailureReason::NotFound, error.to_string()))),

@@ -7,7 +7,7 @@ use crate::port::{
     Actor, Approval, Capabilities, Forge, Introduced, Listed, Listing, Location, Publication, Published, Pull, Verdict,
 };
 use ligase_domain::{FailureReason, Oid, RepoPath, RepositoryId, Timestamp};
-use ligase_vcs::{ChildSpec, Credential, Remote, RemoteLimits, SourceUrl, VcsError};
+use ligase_vcs::{ChildSpec, Credential, Inquiry, Remote, RemoteLimits, SourceUrl, VcsError};
 use std::collections::BTreeMap;
 
 const NAME: &str = "git";
@@ -80,6 +80,12 @@ impl Forge for PlainGit {
 
     fn head(&self, repository: &RepositoryId) -> Result<(String, Oid), ForgeError> {
         Ok(self.remote(repository)?.advertise()?.default_branch()?)
+    }
+
+    fn heads(&self, repositories: &[&RepositoryId]) -> Vec<Result<(String, Oid), ForgeError>> {
+        let mut inquiry = Inquiry::default();
+        let mut head = |id: &RepositoryId| Ok(inquiry.advertise(self.remote(id)?)?.default_branch()?);
+        repositories.iter().map(|id| head(id)).collect()
     }
 
     fn publish(&self, _: &RepositoryId, _: &Publication) -> Result<Published, ForgeError> {

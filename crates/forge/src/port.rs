@@ -278,6 +278,12 @@ pub trait Forge: Send + Sync {
     /// The default branch and its commit.
     fn head(&self, repository: &RepositoryId) -> Result<(String, Oid), ForgeError>;
 
+    /// The default branches of several repositories and their commits, in the order asked; where asking for many at once
+    /// costs less, a forge does so.
+    fn heads(&self, repositories: &[&RepositoryId]) -> Vec<Result<(String, Oid), ForgeError>> {
+        repositories.iter().map(|repository| self.head(repository)).collect()
+    }
+
     /// Makes a publication stand: the branch at the commit, and one open pull request for the intent. Doing it twice
     /// changes nothing; an attempt that was cut off is completed. [`ForgeError::HumanTouched`] when the branch holds
     /// anything but what we pushed.

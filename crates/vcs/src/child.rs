@@ -1,5 +1,5 @@
-//! What runs in the child: one request from stdin, one connection to one server, one answer to stdout. A child is needed
-//! because a server that stalls or drips cannot be bounded inside a process; killing one can.
+//! What runs in the child: requests from stdin one after the other, a connection to one server and one answer to stdout for
+//! each. A child is needed because a server that stalls or drips cannot be bounded inside a process; killing one can.
 //!
 //! Credentials come by stdin and go, once, to the scheme, host and port that they are for; a redirect to another host is
 //! not followed.
@@ -8,11 +8,12 @@ use crate::SourceUrl;
 use crate::cache;
 use crate::error::VcsError;
 use crate::repository::{domain_oid, git_oid, open_handle};
-use crate::wire::{Answer, Request, VERSION, Work};
+use crate::wire::{Answer, GREETING, Request, VERSION, Work};
 use git2::{
     AutotagOption, Cred, Direction, ErrorClass, FetchOptions, RemoteCallbacks, RemoteConnection, RemoteRedirect,
 };
 use ligase_domain::{FailureReason, Oid};
+use ligase_sandbox::{read_frame, write_frame};
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,21 +21,25 @@ use std::path::Path;
 use std::rc::Rc;
 
 /// The largest request; it names one address and one revision.
-const MAX_REQUEST_BYTES: u64 = 64 << 10;
+const MAX_REQUEST_BYTES: usize = 64 << 10;
 
-/// Serves one request. The process should end when this returns; its exit code says nothing, the answer does.
-pub fn main(stdin: impl Read, mut stdout: impl Write) -> std::io::Result<()> {
+/// Serves requests until nobody asks any more. The process should end when this returns; its exit code says nothing, the
+/// answers do.
+pub fn main(mut stdin: impl Read, mut stdout: impl Write) -> std::io::Result<()> {
     ligase_sandbox::die_with_parent();
-    let mut bytes = Vec::new();
-    stdin.take(MAX_REQUEST_BYTES).read_to_end(&mut bytes)?;
-    let answer = match serde_json::from_slice::<Request>(&bytes) {
-        Ok(request) if request.version == VERSION => serve(&request),
-        Ok(request) => Answer::failed(FailureReason::Malformed, format!("request of version {}", request.version)),
-        // The cause may quote the request, and with it a credential.
-        Err(_) => Answer::failed(FailureReason::Malformed, "a request that does not parse"),
-    };
-    stdout.write_all(&answer.frame())?;
-    stdout.flush()
+    stdout.write_all(GREETING)?;
+    stdout.flush()?;
+    while let Some(bytes) = read_frame(&mut stdin, MAX_REQUEST_BYTES)? {
+        let answer = match serde_json::from_slice::<Request>(&bytes) {
+            Ok(request) if request.version == VERSION => serve(&request),
+            Ok(request) => Answer::failed(FailureReason::Malformed, format!("request of version {}", request.version)),
+            // The cause may quote the request, and with it a credential.
+            Err(_) => Answer::failed(FailureReason::Malformed, "a request that does not parse"),
+        };
+        write_frame(&mut stdout, &answer.to_bytes())?;
+        stdout.flush()?;
+    }
+    Ok(())
 }
 
 fn serve(request: &Request) -> Answer {

@@ -7,7 +7,7 @@ use crate::cache::{Exclusive, kept_ref};
 use crate::wire::{Answer, Request, VERSION, Work};
 use crate::{Repository, SourceUrl, VcsError};
 use ligase_domain::{FailureReason, Oid};
-use ligase_sandbox::{Finished, Limits, SandboxError, Spec, run_until};
+use ligase_sandbox::{Finished, Limits, SandboxError, Spec, run_until, write_frame};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -154,14 +154,7 @@ impl Remote {
     pub fn advertise_until(&self, stop: &dyn Fn() -> bool) -> Result<Advertised, VcsError> {
         let scratch = tempfile::tempdir().map_err(|e| VcsError::machine("scratch folder", &e))?;
         let work = Work::Advertise { refs: self.limits.refs };
-        let answer = self.ask(&scratch.path().join("empty.git"), work, self.limits.advertise_wall, stop)?;
-        let Answer::Advertised { head, refs } = answer else { return Err(mixed_up()) };
-        let mut refs = refs
-            .into_iter()
-            .map(|(name, oid)| oid.parse().map(|oid| (name, oid)).map_err(|_| mixed_up()))
-            .collect::<Result<Vec<(String, Oid)>, _>>()?;
-        refs.sort();
-        Ok(Advertised { head, refs })
+        advertised(self.ask(&scratch.path().join("empty.git"), work, self.limits.advertise_wall, stop)?)
     }
 
     /// One revision, at depth 1, into the bare cache in `folder`, which belongs to this remote alone. `ref_hint` names the
@@ -200,7 +193,8 @@ impl Remote {
         Ok(Fetched { repository, received_bytes, objects, from_cache: false })
     }
 
-    fn ask(&self, folder: &Path, work: Work, wall: Duration, stop: &dyn Fn() -> bool) -> Result<Answer, VcsError> {
+    /// The request for some work in a folder, as a child reads it.
+    pub(crate) fn request(&self, folder: &Path, work: Work) -> Result<Vec<u8>, VcsError> {
         let folder =
             folder.to_str().ok_or_else(|| VcsError::new(FailureReason::Machine, "a cache folder that is not UTF-8"))?;
         let (username, password) = self.credential.clone().map(|c| (c.username, c.password)).unzip();
@@ -212,26 +206,22 @@ impl Remote {
             folder: folder.to_owned(),
             work,
         };
-        let stdin = serde_json::to_vec(&request).map_err(|_| mixed_up())?;
-        let answered = run_until(&self.spec(), &self.sandbox_limits(wall), &stdin, stop);
-        match answered {
+        serde_json::to_vec(&request).map_err(|_| mixed_up())
+    }
+
+    fn ask(&self, folder: &Path, work: Work, wall: Duration, stop: &dyn Fn() -> bool) -> Result<Answer, VcsError> {
+        let mut stdin = Vec::new();
+        write_frame(&mut stdin, &self.request(folder, work)?).map_err(|_| mixed_up())?;
+        match run_until(&self.spec(), &self.sandbox_limits(wall), &stdin, stop) {
             Ok(finished) => match Answer::find(&finished.stdout) {
-                Some(Answer::Failed { reason, detail }) => {
-                    Err(VcsError::new(FailureReason::parse(&reason).unwrap_or(FailureReason::Malformed), detail))
-                }
-                Some(answer) => Ok(answer),
+                Some(answer) => told(answer),
                 None => Err(unanswered(&finished)),
             },
-            Err(error @ SandboxError::TooSlow { .. }) => Err(VcsError::new(FailureReason::TooSlow, error.to_string())),
-            Err(error @ SandboxError::TooMuchOutput { .. }) => {
-                Err(VcsError::new(FailureReason::OverBudget, error.to_string()))
-            }
-            Err(error @ SandboxError::Stopped) => Err(VcsError::new(FailureReason::Crashed, error.to_string())),
-            Err(error) => Err(VcsError::new(FailureReason::Machine, error.to_string())),
+            Err(error) => Err(ended(&error)),
         }
     }
 
-    fn spec(&self) -> Spec {
+    pub(crate) fn spec(&self) -> Spec {
         let named = ["HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"];
         let certificates = ["SSL_CERT_FILE", "SSL_CERT_DIR", "TMPDIR", "LD_LIBRARY_PATH"];
         let mut environment = self.child.environment.clone();
@@ -248,7 +238,7 @@ impl Remote {
         }
     }
 
-    fn sandbox_limits(&self, wall: Duration) -> Limits {
+    pub(crate) fn sandbox_limits(&self, wall: Duration) -> Limits {
         // A ref with its id takes 100 to 300 bytes of answer.
         let stdout_bytes = (64 << 10) + self.limits.refs.saturating_mul(300);
         // A thin pack grows by the objects that it refers to; an index has 32 bytes an object.
@@ -262,16 +252,52 @@ impl Remote {
     }
 }
 
-fn mixed_up() -> VcsError {
+/// What an answer to a question for refs says.
+pub(crate) fn advertised(answer: Answer) -> Result<Advertised, VcsError> {
+    let Answer::Advertised { head, refs } = answer else { return Err(mixed_up()) };
+    let mut refs = refs
+        .into_iter()
+        .map(|(name, oid)| oid.parse().map(|oid| (name, oid)).map_err(|_| mixed_up()))
+        .collect::<Result<Vec<(String, Oid)>, _>>()?;
+    refs.sort();
+    Ok(Advertised { head, refs })
+}
+
+/// An answer that is no failure.
+pub(crate) fn told(answer: Answer) -> Result<Answer, VcsError> {
+    match answer {
+        Answer::Failed { reason, detail } => {
+            Err(VcsError::new(FailureReason::parse(&reason).unwrap_or(FailureReason::Malformed), detail))
+        }
+        answer => Ok(answer),
+    }
+}
+
+/// Why a child gave no answer.
+pub(crate) fn ended(error: &SandboxError) -> VcsError {
+    let reason = match error {
+        SandboxError::TooSlow { .. } => FailureReason::TooSlow,
+        SandboxError::TooMuchOutput { .. } => FailureReason::OverBudget,
+        SandboxError::Ended { signal, .. } => of_signal(*signal),
+        SandboxError::Stopped | SandboxError::Garbled(_) => FailureReason::Crashed,
+        _ => FailureReason::Machine,
+    };
+    VcsError::new(reason, error.to_string())
+}
+
+fn of_signal(signal: Option<i32>) -> FailureReason {
+    match signal {
+        Some(SIGNAL_FILE_SIZE) => FailureReason::OverBudget,
+        Some(SIGNAL_PROCESSOR_TIME) => FailureReason::TooSlow,
+        _ => FailureReason::Crashed,
+    }
+}
+
+pub(crate) fn mixed_up() -> VcsError {
     VcsError::new(FailureReason::Malformed, "the child answered another question")
 }
 
 fn unanswered(finished: &Finished) -> VcsError {
-    let reason = match finished.signal {
-        Some(SIGNAL_FILE_SIZE) => FailureReason::OverBudget,
-        Some(SIGNAL_PROCESSOR_TIME) => FailureReason::TooSlow,
-        _ => FailureReason::Crashed,
-    };
     let said = String::from_utf8_lossy(&finished.stderr);
-    VcsError::new(reason, format!("code {:?}, signal {:?}: {said}", finished.code, finished.signal))
+    VcsError::new(of_signal(finished.signal), format!("code {:?}, signal {:?}: {said}", finished.code, finished.signal))
 }

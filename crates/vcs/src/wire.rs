@@ -1,12 +1,14 @@
-//! The two messages between us and a child that talks to a server: JSON, one request on stdin, one framed answer on
-//! stdout. The frame has a mark in front, so that nothing which a library prints is taken for an answer.
+//! The two messages between us and a child that talks to servers: JSON in frames, requests on stdin, an answer to each on
+//! stdout. A greeting stands before the first answer, so that nothing which a loader prints is taken for one.
 
 use ligase_domain::FailureReason;
+use ligase_sandbox::read_frame;
 use serde::{Deserialize, Serialize};
 
 /// Version of both messages; parent and child are the same binary, so another one means that something is mixed up.
-pub(crate) const VERSION: u32 = 1;
-const MARK: &[u8] = b"\x1eligase-answer ";
+pub(crate) const VERSION: u32 = 2;
+/// What a child writes before its first answer.
+pub(crate) const GREETING: &[u8] = b"\x1eligase-vcs ";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,32 +42,33 @@ impl Answer {
         Self::Failed { reason: reason.name().to_owned(), detail: detail.into() }
     }
 
-    pub(crate) fn frame(&self) -> Vec<u8> {
-        let body = serde_json::to_vec(self).expect("texts and numbers always serialise");
-        let mut frame = MARK.to_vec();
-        frame.extend_from_slice(format!("{}\n", body.len()).as_bytes());
-        frame.extend_from_slice(&body);
-        frame.push(b'\n');
-        frame
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts and numbers always serialise")
     }
 
-    /// The last whole frame in what a child wrote.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+
+    /// The first answer in what a child wrote that was asked one thing.
     pub(crate) fn find(stdout: &[u8]) -> Option<Self> {
-        let start = stdout.windows(MARK.len()).rposition(|w| w == MARK)? + MARK.len();
-        let rest = &stdout[start..];
-        let line = rest.iter().position(|b| *b == b'\n')?;
-        let length: usize = std::str::from_utf8(&rest[..line]).ok()?.parse().ok()?;
-        serde_json::from_slice(rest.get(line + 1..)?.get(..length)?).ok()
+        let start = stdout.windows(GREETING.len()).position(|w| w == GREETING)? + GREETING.len();
+        let mut rest = &stdout[start..];
+        let length = rest.len();
+        Self::read(&read_frame(&mut rest, length).ok()??)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ligase_sandbox::write_frame;
 
     #[test]
     fn an_answer_is_found_among_noise_and_half_of_one_is_none() {
-        let frame = Answer::Fetched { received_bytes: 7, objects: 3 }.frame();
+        let mut frame = GREETING.to_vec();
+        write_frame(&mut frame, &Answer::Fetched { received_bytes: 7, objects: 3 }.to_bytes())
+            .expect("memory takes it");
         let noisy = [b"running 1 test\n".as_slice(), &frame, b"test ok\n"].concat();
         assert!(matches!(Answer::find(&noisy), Some(Answer::Fetched { received_bytes: 7, objects: 3 })));
         assert!(Answer::find(&frame[..frame.len() - 3]).is_none());

@@ -9,16 +9,22 @@ mod http;
 use fixture::{Fixture, git};
 use http::{Behaviour, Server};
 use ligase_domain::{FailureReason, Oid, SourceTree};
-use ligase_vcs::{ChildSpec, Credential, Remote, RemoteLimits, SourceUrl, VcsError};
+use ligase_vcs::{ChildSpec, Credential, Inquiry, Remote, RemoteLimits, SourceUrl, VcsError};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const CHILD: &str = "LIGASE_TEST_CHILD";
+/// A file in which each child leaves a line.
+const STARTED: &str = "LIGASE_TEST_STARTED";
 
 /// Not a test of its own: what the child does when this binary is started again.
 #[test]
 fn child_process() {
     if std::env::var_os(CHILD).is_some() {
+        if let Some(log) = std::env::var_os(STARTED) {
+            let mut log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+            std::io::Write::write_all(&mut log, b"started\n").unwrap();
+        }
         ligase_vcs::child::main(std::io::stdin(), std::io::stdout()).unwrap();
     }
 }
@@ -80,6 +86,38 @@ fn an_advertisement_has_the_default_branch_and_all_refs() {
     assert_eq!(advertised.reference("refs/heads/side"), Some(head));
     assert_eq!(advertised.reference("refs/heads/no"), None);
     assert_eq!(reason(remote(&served.server, "missing.git").advertise()), FailureReason::NotFound);
+}
+
+#[test]
+fn many_repositories_of_one_server_are_asked_by_one_child_until_it_fails() {
+    let (served, other) = (serve(&[("a", "b")]), serve(&[("c", "d")]));
+    let log = served.fixture.root.path().join("started");
+    let with_log = |mut remote: Remote| {
+        remote.child.environment.push((STARTED.into(), log.clone().into()));
+        remote
+    };
+    let started = || std::fs::read_to_string(&log).unwrap_or_default().lines().count();
+    let (mine, theirs) = (with_log(served.remote()), with_log(other.remote()));
+    let missing = with_log(remote(&served.server, "missing.git"));
+    let mut inquiry = Inquiry::default();
+    for _ in 0..3 {
+        assert_eq!(inquiry.advertise(&mine).unwrap().default_branch().unwrap().1, served.fixture.head());
+        assert_eq!(reason(inquiry.advertise(&missing)), FailureReason::NotFound);
+    }
+    assert_eq!(started(), 1, "a refusal is an answer");
+    assert_eq!(inquiry.advertise(&theirs).unwrap().default_branch().unwrap().1, other.fixture.head());
+    assert_eq!(started(), 2, "no child talks to two origins");
+    // One that stalls costs its own answer, and nobody else's.
+    served.server.become_(Behaviour::Stall);
+    let mut slow = mine.clone();
+    slow.limits.advertise_wall = Duration::from_secs(2);
+    assert_eq!(reason(inquiry.advertise(&slow)), FailureReason::TooSlow);
+    served.server.become_(Behaviour::Serve(served.fixture.root.path().to_owned()));
+    assert_eq!(inquiry.advertise(&mine).unwrap().default_branch().unwrap().1, served.fixture.head());
+    assert_eq!(started(), 4);
+    let mut dead = mine;
+    dead.child = ChildSpec::new("/bin/sh", ["-c", "kill -9 $$"]);
+    assert_eq!(reason(Inquiry::default().advertise(&dead)), FailureReason::Crashed);
 }
 
 #[test]
