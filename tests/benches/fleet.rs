@@ -68,6 +68,7 @@ cargo bench -p ligase-tests --bench fleet -- [options]
 
   --repositories N   make so many repositories [default: 10000]
   --binary FILE      measure this program [default: target/release/ligase, built first when it is missing or older]
+  --part NAME        measure whole, workers, come-and-go or tasks alone, print it and write nothing
   --help             print this
 
 The result goes to target/bench-fleet.json. Exit code 1: a count was wrong; 2: it could not be measured.";
@@ -85,11 +86,16 @@ fn main() -> ExitCode {
     let after = |name: &str| args.iter().position(|a| a == name).and_then(|at| args.get(at + 1)).cloned();
     let count = after("--repositories").map_or(Ok(REPOSITORIES), |n| n.parse());
     let binary = after("--binary").map(|b| Path::new(&std::env::var_os("PWD").unwrap_or_default()).join(b));
+    let part = after("--part");
+    if part.as_ref().is_some_and(|p| !["whole", "workers", "come-and-go", "tasks"].contains(&p.as_str())) {
+        eprintln!("--part: whole, workers, come-and-go or tasks\n\n{HELP}");
+        return ExitCode::from(2);
+    }
     let Ok(count @ 1..=999_999) = count else {
         eprintln!("--repositories: 1 to 999999\n\n{HELP}");
         return ExitCode::from(2);
     };
-    match measure(count, binary) {
+    match measure(count, binary, part.as_deref()) {
         Ok((report, wrong)) => {
             println!("{report:#}");
             wrong.iter().for_each(|w| eprintln!("WRONG: {w}"));
@@ -120,7 +126,7 @@ fn load() -> String {
 }
 
 /// Measures everything; the report, and what of it must not be. All folders and processes are gone when it returns.
-fn measure(count: usize, binary: Option<PathBuf>) -> io::Result<(Value, Vec<String>)> {
+fn measure(count: usize, binary: Option<PathBuf>, part: Option<&str>) -> io::Result<(Value, Vec<String>)> {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let target = tmp.parent().expect("cargo's folder for temporary files lies in target");
     let binary = binary.map_or_else(|| program::release(target), Ok)?;
@@ -136,8 +142,18 @@ fn measure(count: usize, binary: Option<PathBuf>) -> io::Result<(Value, Vec<Stri
             "jetstream": "one node, one copy, sync_interval always",
         },
     });
-    let bench = Bench::new(binary, nats, folder.path(), count.max(REPEATED.min(count)))?;
+    let bench = Bench::new(binary, nats, folder.path(), count)?;
     let mut wrong = Vec::new();
+    let repeated = REPEATED.min(count);
+    if let Some(part) = part {
+        let measured = match part {
+            "workers" => bench.workers(repeated, &mut wrong)?,
+            "come-and-go" => bench.come_and_go(repeated, &mut wrong)?,
+            "tasks" => bench.tasks(TASKS)?,
+            _ => bench.whole("whole", count, &mut wrong)?,
+        };
+        return Ok((measured, wrong));
+    }
     let mut growth = Vec::new();
     if count >= GROWS_FROM {
         growth.push(bench.whole("tenth", count / 10, &mut wrong)?);
@@ -154,7 +170,6 @@ fn measure(count: usize, binary: Option<PathBuf>) -> io::Result<(Value, Vec<Stri
     report["made"] = bench.made();
     // What is known is kept, should the rest not come to its end.
     fs::write(&out, format!("{report:#}\n"))?;
-    let repeated = REPEATED.min(count);
     report["workers"] = bench.workers(repeated, &mut wrong)?;
     report["come_and_go"] = bench.come_and_go(repeated, &mut wrong)?;
     report_fields(&mut report, &bench.tasks(TASKS)?);

@@ -33,7 +33,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+        write_hex(&self.0, f)
     }
 }
 
@@ -56,6 +56,16 @@ impl FromStr for Digest {
         decode_hex(s, &mut out).ok_or_else(|| DigestParseError(s.chars().take(80).collect()))?;
         Ok(Self(out))
     }
+}
+
+/// Writes at most 32 bytes as lower-case hex; by `format_args!` for each byte it was a measurable part of storing findings.
+pub(crate) fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [0; 64];
+    for (pair, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    }
+    f.write_str(std::str::from_utf8(&text[..(bytes.len() * 2).min(64)]).map_err(|_| fmt::Error)?)
 }
 
 /// Decodes lower-case hex of exactly `out.len()` bytes; `None` for anything else.

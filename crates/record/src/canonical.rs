@@ -60,7 +60,11 @@ pub(crate) fn read(bytes: &[u8], record: &str, max_bytes: usize) -> Result<Value
 
 /// The order of member names in RFC 8785: by UTF-16 code units, which differs from code points above U+FFFF.
 fn name_order(a: &str, b: &str) -> Ordering {
-    if a.bytes().chain(b.bytes()).all(|b| b < 0xee) { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+    if (a.is_ascii() && b.is_ascii()) || a.bytes().chain(b.bytes()).all(|b| b < 0xee) {
+        a.cmp(b)
+    } else {
+        a.encode_utf16().cmp(b.encode_utf16())
+    }
 }
 
 struct Refused {
@@ -118,7 +122,10 @@ impl Writer {
 
     fn map(&mut self, map: &BTreeMap<String, Value>, depth: usize) -> Result<(), Refused> {
         let mut members: Vec<_> = map.iter().collect();
-        members.sort_by(|a, b| name_order(a.0, b.0));
+        // A map is in the order of bytes, which is the same for all but rare names.
+        if !members.is_sorted_by(|a, b| name_order(a.0, b.0) == Ordering::Less) {
+            members.sort_by(|a, b| name_order(a.0, b.0));
+        }
         self.out.push(b'{');
         for (i, (name, item)) in members.into_iter().enumerate() {
             if i > 0 {
@@ -227,18 +234,18 @@ impl Reader<'_> {
 
     fn map(&mut self, depth: usize) -> Result<Value, Expected> {
         self.at += 1;
-        let mut map = BTreeMap::new();
+        // In order already where no name has a character beyond U+FFFF, so that the map is built at once.
+        let mut members: Vec<(String, Value)> = Vec::new();
         if self.eat(b'}') {
-            return Ok(Value::Map(map));
+            return Ok(Value::Map(BTreeMap::new()));
         }
-        let mut last: Option<String> = None;
         loop {
             let start = self.at;
             if self.peek() != Some(b'"') {
                 return self.fail("a member name");
             }
             let name = self.string()?;
-            if last.as_deref().is_some_and(|last| name_order(last, &name) != Ordering::Less) {
+            if members.last().is_some_and(|(last, _)| name_order(last, &name) != Ordering::Less) {
                 self.at = start;
                 return self.fail("member names in UTF-16 order, each once");
             }
@@ -246,10 +253,9 @@ impl Reader<'_> {
                 return self.fail("':'");
             }
             let value = self.value(depth + 1)?;
-            map.insert(name.clone(), value);
-            last = Some(name);
+            members.push((name, value));
             if self.eat(b'}') {
-                return Ok(Value::Map(map));
+                return Ok(Value::Map(members.into_iter().collect()));
             }
             if !self.eat(b',') {
                 return self.fail("',' or '}'");

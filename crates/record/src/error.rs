@@ -50,4 +50,14 @@ impl RecordError {
         };
         Self { code, record: record.to_owned(), field: field.into(), expected: expected.into(), found }
     }
+
+    /// The same, of a field of what stands at `place`. Paths are put together on the way out: what is read without an error,
+    /// which is nearly everything, costs no text.
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        self.field = match self.field.as_str() {
+            "" => place.to_owned(),
+            field => format!("{place}.{field}"),
+        };
+        self
+    }
 }

@@ -77,19 +77,20 @@ pub(crate) fn service_value(service: &ServiceId) -> Object {
 /// An object that is being taken apart.
 pub(crate) struct Fields {
     record: &'static str,
-    at: String,
+    /// The names of the objects around it; in the items of a list, of those below the item.
+    at: Vec<&'static str>,
     map: BTreeMap<String, Value>,
 }
 
 impl Fields {
     pub(crate) fn new(record: &'static str, value: Value) -> Result<Self, RecordError> {
-        Self::nested(record, String::new(), value)
+        Self::nested(record, Vec::new(), value)
     }
 
-    fn nested(record: &'static str, at: String, value: Value) -> Result<Self, RecordError> {
+    fn nested(record: &'static str, at: Vec<&'static str>, value: Value) -> Result<Self, RecordError> {
         match value {
             Value::Map(map) => Ok(Self { record, at, map }),
-            other => Err(RecordError::new(FIELD, record, at, "an object", kind_of(&other))),
+            other => Err(RecordError::new(FIELD, record, at.join("."), "an object", kind_of(&other))),
         }
     }
 
@@ -99,7 +100,7 @@ impl Fields {
     }
 
     pub(crate) fn path_of(&self, name: &str) -> String {
-        if self.at.is_empty() { name.to_owned() } else { format!("{}.{name}", self.at) }
+        if self.at.is_empty() { name.to_owned() } else { format!("{}.{name}", self.at.join(".")) }
     }
 
     pub(crate) fn refuse(&self, name: &str, expected: impl Into<String>, found: impl Into<String>) -> RecordError {
@@ -130,10 +131,11 @@ impl Fields {
 
     /// An integer that fits the wanted type.
     pub(crate) fn int<N: TryFrom<i64>>(&mut self, name: &str) -> Result<N, RecordError> {
-        let expected = format!("an integer that fits {}", std::any::type_name::<N>());
-        match self.take(name, &expected)? {
-            Value::Int(i) => N::try_from(i).map_err(|_| self.refuse(name, expected, i.to_string())),
-            other => Err(self.refuse(name, expected, kind_of(&other))),
+        let expected = || format!("an integer that fits {}", std::any::type_name::<N>());
+        match self.map.remove(name) {
+            Some(Value::Int(i)) => N::try_from(i).map_err(|_| self.refuse(name, expected(), i.to_string())),
+            Some(other) => Err(self.refuse(name, expected(), kind_of(&other))),
+            None => Err(self.refuse(name, expected(), "nothing")),
         }
     }
 
@@ -181,8 +183,8 @@ impl Fields {
     /// The field as read by `read`, when it is there.
     pub(crate) fn optional<T>(
         &mut self,
-        name: &str,
-        read: impl FnOnce(&mut Self, &str) -> Result<T, RecordError>,
+        name: &'static str,
+        read: impl FnOnce(&mut Self, &'static str) -> Result<T, RecordError>,
     ) -> Result<Option<T>, RecordError> {
         if self.has(name) { read(self, name).map(Some) } else { Ok(None) }
     }
@@ -201,9 +203,12 @@ impl Fields {
         }
     }
 
-    pub(crate) fn object(&mut self, name: &str) -> Result<Fields, RecordError> {
+    pub(crate) fn object(&mut self, name: &'static str) -> Result<Fields, RecordError> {
         let value = self.take(name, "an object")?;
-        Self::nested(self.record, self.path_of(name), value)
+        let mut at = Vec::with_capacity(self.at.len() + 1);
+        at.extend_from_slice(&self.at);
+        at.push(name);
+        Self::nested(self.record, at, value)
     }
 
     /// A list of objects, each read by `read`.
@@ -213,11 +218,9 @@ impl Fields {
         mut read: impl FnMut(&mut Fields) -> Result<T, RecordError>,
     ) -> Result<Vec<T>, RecordError> {
         let list = self.list(name)?;
-        let at = self.path_of(name);
-        list.into_iter()
-            .enumerate()
-            .map(|(i, value)| read(&mut Self::nested(self.record, format!("{at}[{i}]"), value)?))
-            .collect()
+        let mut item = |value| read(&mut Self::nested(self.record, Vec::new(), value)?);
+        let within = |i: usize| format!("{}[{i}]", self.path_of(name));
+        list.into_iter().enumerate().map(|(i, value)| item(value).map_err(|e| e.within(&within(i)))).collect()
     }
 
     /// An object whose members are objects, each read by `read`.
@@ -227,11 +230,11 @@ impl Fields {
         mut read: impl FnMut(&mut Fields) -> Result<T, RecordError>,
     ) -> Result<BTreeMap<String, T>, RecordError> {
         let map = self.map(name)?;
-        let at = self.path_of(name);
+        let mut member = |value| read(&mut Self::nested(self.record, Vec::new(), value)?);
         map.into_iter()
-            .map(|(key, value)| {
-                let read = read(&mut Self::nested(self.record, format!("{at}.{key}"), value)?)?;
-                Ok((key, read))
+            .map(|(key, value)| match member(value) {
+                Ok(read) => Ok((key, read)),
+                Err(error) => Err(error.within(&format!("{}.{key}", self.path_of(name)))),
             })
             .collect()
     }
@@ -267,7 +270,7 @@ impl Fields {
             .collect()
     }
 
-    pub(crate) fn span(&mut self, name: &str) -> Result<Span, RecordError> {
+    pub(crate) fn span(&mut self, name: &'static str) -> Result<Span, RecordError> {
         self.object(name)?.span_members()
     }
 
@@ -281,12 +284,12 @@ impl Fields {
         })
     }
 
-    pub(crate) fn place(&mut self, name: &str) -> Result<Place, RecordError> {
+    pub(crate) fn place(&mut self, name: &'static str) -> Result<Place, RecordError> {
         let mut fields = self.object(name)?;
         Ok(Place { path: fields.path("path")?, blob: fields.oid("blob")?, span: fields.span("span")? })
     }
 
-    pub(crate) fn service(&mut self, name: &str) -> Result<ServiceId, RecordError> {
+    pub(crate) fn service(&mut self, name: &'static str) -> Result<ServiceId, RecordError> {
         let mut fields = self.object(name)?;
         let repository =
             ligase_domain::RepositoryId { forge: fields.text("forge")?, stable: fields.text("repository")? };
