@@ -9,8 +9,8 @@ use crate::state::{Changed, State};
 use ligase_domain::{Assessment, Clock, Digest, GateReport, Observation, Patch, Timestamp};
 use ligase_evidence::{Batch, JournalEntry, Store, StoreError};
 use ligase_record::{
-    Event, ObservationSet, RecordError, decode_assessment, decode_event, decode_gate_report, decode_observation_set,
-    decode_observations, decode_patch, encode_assessment, encode_event,
+    EncodedAssessment, Event, ObservationSet, RecordError, decode_assessment, decode_event, decode_gate_report,
+    decode_observation_set, decode_observations, decode_patch, encode_assessment, encode_event,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -142,10 +142,7 @@ impl Ledger {
 
     /// Remembers assessments that differ from their services' last, and says what each changed.
     pub fn assess(&self, assessments: Vec<Arc<Assessment>>) -> Result<Vec<(Arc<Assessment>, Changed)>, LedgerError> {
-        let mut encoded = Vec::with_capacity(assessments.len());
-        for assessment in assessments {
-            encoded.push((encode_assessment(&assessment)?, assessment));
-        }
+        let encoded = encode_all(&assessments)?.into_iter().zip(assessments).collect::<Vec<_>>();
         let _writing = lock(&self.writing);
         let at = self.clock.now();
         let (mut objects, mut entries, mut news) = (Vec::new(), Vec::new(), Vec::new());
@@ -203,6 +200,21 @@ impl Ledger {
         self.store.put_batch(vec![bytes])?;
         Ok(digest)
     }
+}
+
+/// The bytes of assessments, on as many threads as there are cores: after adopting a framework this is most of the work.
+fn encode_all(assessments: &[Arc<Assessment>]) -> Result<Vec<EncodedAssessment>, LedgerError> {
+    let encode = |part: &[Arc<Assessment>]| part.iter().map(|a| encode_assessment(a)).collect::<Result<Vec<_>, _>>();
+    if assessments.len() < 2 {
+        return Ok(encode(assessments)?);
+    }
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let parts: Vec<_> = std::thread::scope(|scope| {
+        let parts = assessments.chunks(assessments.len().div_ceil(threads));
+        let encoding: Vec<_> = parts.map(|part| scope.spawn(move || encode(part))).collect();
+        encoding.into_iter().map(|e| e.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    Ok(parts.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 /// No code panics while it holds a lock; a poisoned projection would be rebuilt by the next start.

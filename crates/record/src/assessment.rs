@@ -7,10 +7,11 @@
 use crate::RecordError;
 use crate::canonical::{read, write};
 use crate::error::{FIELD, OBJECT, TYPE};
-use crate::fields::{Fields, Object, count, digests, service_value};
-use crate::finding::{FindingList, clause_text};
+use crate::fields::Fields;
+use crate::finding::{FindingList, clause_text, encode_list};
+use crate::node::{Node, Object, count, digests, service_value};
 use crate::observation_set::{population_value, read_population};
-use crate::stored::{Kept, check_header, decode, encode, fetched};
+use crate::stored::{Kept, check_header, decode, fetched};
 use ligase_domain::{Assessment, ClauseId, Digest, Finding, Oid, Population, ServiceId, Timestamp, Value};
 use std::collections::BTreeMap;
 
@@ -66,20 +67,19 @@ pub struct AssessmentStatement {
 
 /// The statement and the objects of an assessment. Findings are put in the order of (clause, subject, id).
 pub fn encode_assessment(assessment: &Assessment) -> Result<EncodedAssessment, RecordError> {
-    let mut by_clause: BTreeMap<ClauseId, Vec<Finding>> = BTreeMap::new();
+    let mut by_clause: BTreeMap<&ClauseId, Vec<&Finding>> = BTreeMap::new();
     for finding in &assessment.findings {
         if finding.service != assessment.service {
             let expected = assessment.service.to_string();
             return Err(RecordError::new(FIELD, TYPE_NAME, "findings.service", expected, finding.service.to_string()));
         }
-        by_clause.entry(finding.clause.clone()).or_default().push(finding.clone());
+        by_clause.entry(&finding.clause).or_default().push(finding);
     }
     let (mut refs, mut objects) = (BTreeMap::new(), Vec::new());
     for (clause, mut findings) in by_clause {
         findings.sort_by(|a, b| (&a.subject, a.id).cmp(&(&b.subject, b.id)));
-        let count = findings.len() as u64;
-        let bytes = encode(&FindingList { clause: clause.clone(), findings })?;
-        refs.insert(clause, FindingsRef { object: Digest::of(&bytes), count });
+        let bytes = encode_list(clause, &findings)?;
+        refs.insert(clause.clone(), FindingsRef { object: Digest::of(&bytes), count: findings.len() as u64 });
         objects.push(bytes);
     }
     let statement = AssessmentStatement {
@@ -143,22 +143,19 @@ pub fn encode_statement(
     statement: &AssessmentStatement,
     extra: &BTreeMap<String, Value>,
 ) -> Result<Vec<u8>, RecordError> {
-    let mut predicate = predicate_object(statement)?.with("type", TYPE_NAME).with("version", PREDICATE_VERSION);
-    for (name, value) in extra {
-        predicate.0.entry(name.clone()).or_insert_with(|| value.clone());
-    }
-    let subject = |name: String, algorithm: &str, digest: String| {
-        Object::new().with("name", name).with("digest", Object::new().with(algorithm, digest)).into()
+    let predicate = predicate_object(statement)?.with("type", TYPE_NAME).with("version", PREDICATE_VERSION);
+    let subject = |name: String, algorithm: &'static str, digest: String| {
+        Node::from(Object::new().with("name", name).with("digest", Object::new().with(algorithm, digest)))
     };
-    let mut subjects: Vec<Value> =
+    let mut subjects =
         vec![subject(statement.service.repository.to_string(), "gitCommit", statement.revision.to_string())];
     subjects.extend(statement.dna.map(|dna| subject(DNA_SUBJECT.to_owned(), "sha256", dna.to_string())));
     let whole = Object::new()
         .with("_type", STATEMENT_TYPE)
         .with("subject", subjects)
         .with("predicateType", ASSESSMENT_PREDICATE)
-        .with("predicate", predicate);
-    write(&whole.into(), TYPE_NAME, MAX_STATEMENT_BYTES)
+        .with("predicate", predicate.with_extra(extra));
+    write(whole, TYPE_NAME, MAX_STATEMENT_BYTES)
 }
 
 /// What a statement says, with unknown fields of its predicate; the findings stay where they are.
@@ -202,15 +199,15 @@ fn read_subjects(whole: &mut Fields) -> Result<(String, Oid, Option<Digest>), Re
 }
 
 /// The predicate. Commit and DNA are the statement's subjects, and stand nowhere else.
-fn predicate_object(statement: &AssessmentStatement) -> Result<Object, RecordError> {
+fn predicate_object(statement: &AssessmentStatement) -> Result<Object<'_>, RecordError> {
     let findings = statement
         .findings
         .iter()
         .map(|(clause, named)| {
             let named = Object::new().with("object", named.object.to_string()).with("count", count(named.count));
-            Ok((clause_text(clause)?, Value::from(named)))
+            Ok((clause_text(clause)?.into(), named.into()))
         })
-        .collect::<Result<BTreeMap<_, _>, RecordError>>()?;
+        .collect::<Result<Vec<_>, RecordError>>()?;
     Ok(Object::new()
         .with("service", service_value(&statement.service))
         .with("name", statement.name.as_str())
@@ -219,7 +216,7 @@ fn predicate_object(statement: &AssessmentStatement) -> Result<Object, RecordErr
         .with("frameworks", digests(&statement.frameworks))
         .with("probeSet", statement.probe_set.to_string())
         .with("population", population_value(&statement.population))
-        .with("findings", Value::Map(findings))
+        .with("findings", Object(findings))
         .with_some("validUntil", statement.valid_until.map(|at| at.0)))
 }
 

@@ -7,6 +7,7 @@
 
 use crate::RecordError;
 use crate::error::{CANONICAL, LIMIT};
+use crate::node::Node;
 use ligase_domain::Value;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -31,9 +32,9 @@ pub fn from_canonical(bytes: &[u8]) -> Result<Value, RecordError> {
 }
 
 /// Writes a record's value within its type's bound.
-pub(crate) fn write(value: &Value, record: &str, max_bytes: usize) -> Result<Vec<u8>, RecordError> {
+pub(crate) fn write<'a>(value: impl Into<Node<'a>>, record: &str, max_bytes: usize) -> Result<Vec<u8>, RecordError> {
     let mut writer = Writer { out: Vec::with_capacity(256), values: 0, max_bytes };
-    writer.value(value, 0).map_err(|Refused { expected, found }| {
+    writer.node(&value.into(), 0).map_err(|Refused { expected, found }| {
         RecordError::new(LIMIT, record, format!("byte {}", writer.out.len()), expected, found)
     })?;
     Ok(writer.out)
@@ -72,6 +73,10 @@ struct Refused {
     found: String,
 }
 
+fn refuse<T>(expected: String, found: String) -> Result<T, Refused> {
+    Err(Refused { expected, found })
+}
+
 struct Writer {
     out: Vec<u8>,
     values: usize,
@@ -79,53 +84,110 @@ struct Writer {
 }
 
 impl Writer {
+    fn node(&mut self, node: &Node<'_>, depth: usize) -> Result<(), Refused> {
+        match node {
+            Node::Value(value) => return self.value(value, depth),
+            Node::Members(members) => {
+                self.begin(depth, true)?;
+                self.members(members.iter().map(|(name, item)| (name.as_str(), item)), |w, v| w.value(v, depth + 1))?;
+            }
+            Node::Map(object) => {
+                self.begin(depth, true)?;
+                self.members(object.0.iter().map(|(name, item)| (name.as_ref(), item)), |w, n| w.node(n, depth + 1))?;
+            }
+            Node::List(list) => {
+                self.begin(depth, true)?;
+                self.list(list, |w, n| w.node(n, depth + 1))?;
+            }
+            Node::Bool(b) => self.scalar(depth, |w| w.bool(*b))?,
+            Node::Int(i) => self.scalar(depth, |w| w.int(*i))?,
+            Node::Text(text) => self.scalar(depth, |w| w.told(text))?,
+        }
+        self.within()
+    }
+
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Refused> {
+        match value {
+            Value::List(list) => {
+                self.begin(depth, true)?;
+                self.list(list, |w, v| w.value(v, depth + 1))?;
+            }
+            Value::Map(members) => {
+                self.begin(depth, true)?;
+                self.members(members.iter().map(|(name, item)| (name.as_str(), item)), |w, v| w.value(v, depth + 1))?;
+            }
+            Value::Bool(b) => self.scalar(depth, |w| w.bool(*b))?,
+            Value::Int(i) => self.scalar(depth, |w| w.int(*i))?,
+            Value::Text(text) => self.scalar(depth, |w| w.told(text))?,
+        }
+        self.within()
+    }
+
+    fn scalar(&mut self, depth: usize, write: impl FnOnce(&mut Self) -> Result<(), Refused>) -> Result<(), Refused> {
+        self.begin(depth, false)?;
+        write(self)
+    }
+
+    /// Counts a value, and refuses one that is too many or too deep.
+    fn begin(&mut self, depth: usize, nests: bool) -> Result<(), Refused> {
         self.values += 1;
-        let refuse = |expected: String, found: String| Err(Refused { expected, found });
         if self.values > MAX_VALUES {
             return refuse(format!("at most {MAX_VALUES} values"), "more".to_owned());
         }
-        if self.out.len() > self.max_bytes {
-            return refuse(format!("at most {} bytes", self.max_bytes), "more".to_owned());
-        }
-        if depth >= MAX_DEPTH && matches!(value, Value::List(_) | Value::Map(_)) {
+        if depth >= MAX_DEPTH && nests {
             return refuse(format!("at most {MAX_DEPTH} levels"), "more".to_owned());
         }
-        match value {
-            Value::Bool(true) => self.out.extend_from_slice(b"true"),
-            Value::Bool(false) => self.out.extend_from_slice(b"false"),
-            Value::Int(i) if i.unsigned_abs() > MAX_INT.unsigned_abs() => {
-                return refuse(format!("an integer within ±{MAX_INT}"), i.to_string());
-            }
-            Value::Int(i) => self.out.extend_from_slice(i.to_string().as_bytes()),
-            Value::Text(text) => self.text(text),
-            Value::List(list) => self.list(list, depth)?,
-            Value::Map(map) => self.map(map, depth)?,
-        }
+        self.within()
+    }
+
+    fn within(&self) -> Result<(), Refused> {
         if self.out.len() > self.max_bytes {
             return refuse(format!("at most {} bytes", self.max_bytes), "more".to_owned());
         }
         Ok(())
     }
 
-    fn list(&mut self, list: &[Value], depth: usize) -> Result<(), Refused> {
+    fn told(&mut self, text: &str) -> Result<(), Refused> {
+        self.text(text);
+        Ok(())
+    }
+
+    fn bool(&mut self, b: bool) -> Result<(), Refused> {
+        self.out.extend_from_slice(if b { b"true" } else { b"false" });
+        Ok(())
+    }
+
+    fn int(&mut self, i: i64) -> Result<(), Refused> {
+        if i.unsigned_abs() > MAX_INT.unsigned_abs() {
+            return refuse(format!("an integer within ±{MAX_INT}"), i.to_string());
+        }
+        self.out.extend_from_slice(i.to_string().as_bytes());
+        Ok(())
+    }
+
+    fn list<T>(
+        &mut self,
+        list: &[T],
+        mut write: impl FnMut(&mut Self, &T) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
         self.out.push(b'[');
         for (i, item) in list.iter().enumerate() {
             if i > 0 {
                 self.out.push(b',');
             }
-            self.value(item, depth + 1)?;
+            write(self, item)?;
         }
         self.out.push(b']');
         Ok(())
     }
 
-    fn map(&mut self, map: &BTreeMap<String, Value>, depth: usize) -> Result<(), Refused> {
-        let mut members: Vec<_> = map.iter().collect();
-        // A map is in the order of bytes, which is the same for all but rare names.
-        if !members.is_sorted_by(|a, b| name_order(a.0, b.0) == Ordering::Less) {
-            members.sort_by(|a, b| name_order(a.0, b.0));
-        }
+    fn members<'m, T>(
+        &mut self,
+        members: impl Iterator<Item = (&'m str, T)>,
+        mut write: impl FnMut(&mut Self, T) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        let mut members: Vec<_> = members.collect();
+        members.sort_by(|a, b| name_order(a.0, b.0));
         self.out.push(b'{');
         for (i, (name, item)) in members.into_iter().enumerate() {
             if i > 0 {
@@ -133,7 +195,7 @@ impl Writer {
             }
             self.text(name);
             self.out.push(b':');
-            self.value(item, depth + 1)?;
+            write(self, item)?;
         }
         self.out.push(b'}');
         Ok(())
@@ -141,13 +203,16 @@ impl Writer {
 
     fn text(&mut self, text: &str) {
         self.out.push(b'"');
-        for &b in text.as_bytes() {
-            match short_escape(b) {
+        let mut rest = text.as_bytes();
+        while let Some(run) = rest.iter().position(|b| *b < 0x20 || matches!(b, b'"' | b'\\')) {
+            self.out.extend_from_slice(&rest[..run]);
+            match short_escape(rest[run]) {
                 Some(letter) => self.out.extend_from_slice(&[b'\\', letter]),
-                None if b < 0x20 => self.out.extend_from_slice(format!("\\u{b:04x}").as_bytes()),
-                None => self.out.push(b),
+                None => self.out.extend_from_slice(format!("\\u{:04x}", rest[run]).as_bytes()),
             }
+            rest = &rest[run + 1..];
         }
+        self.out.extend_from_slice(rest);
         self.out.push(b'"');
     }
 }

@@ -5,7 +5,8 @@
 //! Refuses to put a clock into an event: the time stands in the entry that names it. Read `evidence` next.
 
 use crate::RecordError;
-use crate::fields::{Fields, Object, count};
+use crate::fields::Fields;
+use crate::node::{Object, count};
 use crate::stored::Stored;
 use ligase_domain::{Digest, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -22,8 +23,8 @@ pub struct Event {
 impl Stored for Event {
     const TYPE: &'static str = "ligase.event";
 
-    fn fields(&self) -> Result<Object, RecordError> {
-        Ok(Object::new().with("kind", self.kind.as_str()).with("fields", Value::Map(self.fields.clone())))
+    fn fields(&self) -> Result<Object<'_>, RecordError> {
+        Ok(Object::new().with("kind", self.kind.as_str()).with("fields", &self.fields))
     }
 
     fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
@@ -49,7 +50,7 @@ impl Stored for JournalRecord {
     /// The kind is the only part without a fixed size, and it is a word.
     const MAX_BYTES: usize = 4096;
 
-    fn fields(&self) -> Result<Object, RecordError> {
+    fn fields(&self) -> Result<Object<'_>, RecordError> {
         Ok(Object::new()
             .with("sequence", count(self.sequence))
             .with("kind", self.kind.as_str())

@@ -1,4 +1,4 @@
-//! Building and taking apart the objects of records, with errors that name record, field and expectation.
+//! Taking apart the objects of records, with errors that name record, field and expectation.
 //!
 //! Taking a field removes it, so that what is left are the unknown ones, which are kept. Read `stored.rs` next.
 
@@ -7,72 +7,6 @@ use crate::error::FIELD;
 use ligase_domain::{ClauseId, Digest, Oid, PathClass, Place, RepoPath, ServiceId, Span, Value};
 use std::collections::BTreeMap;
 use std::str::FromStr;
-
-/// An object that is being built. Absent optional fields are left out, never null.
-#[derive(Default)]
-pub(crate) struct Object(pub(crate) BTreeMap<String, Value>);
-
-impl Object {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
-    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.0.insert(name.to_owned(), value.into());
-        self
-    }
-
-    pub(crate) fn with_some(self, name: &str, value: Option<impl Into<Value>>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
-        }
-    }
-
-    /// A field whose value is a list of what `each` makes of the items.
-    pub(crate) fn with_each<T, V: Into<Value>>(self, name: &str, items: &[T], each: impl Fn(&T) -> V) -> Self {
-        self.with(name, Value::List(items.iter().map(|item| each(item).into()).collect()))
-    }
-}
-
-impl From<Object> for Value {
-    fn from(object: Object) -> Self {
-        Self::Map(object.0)
-    }
-}
-
-/// A count as a value. What does not fit becomes a number that the canonical writer refuses.
-pub(crate) fn count(n: u64) -> Value {
-    Value::Int(i64::try_from(n).unwrap_or(i64::MAX))
-}
-
-/// A map of digests by name as a value.
-pub(crate) fn digests(map: &BTreeMap<String, Digest>) -> Value {
-    Value::map(map.iter().map(|(name, digest)| (name.clone(), Value::from(digest.to_string()))))
-}
-
-pub(crate) fn span_value(span: &Span) -> Object {
-    let n = |n: u32| i64::from(n);
-    Object::new()
-        .with("start", n(span.start))
-        .with("end", n(span.end))
-        .with("line", n(span.line))
-        .with("endLine", n(span.end_line))
-}
-
-pub(crate) fn place_value(place: &Place) -> Object {
-    Object::new()
-        .with("path", place.path.to_string())
-        .with("blob", place.blob.to_string())
-        .with("span", span_value(&place.span))
-}
-
-pub(crate) fn service_value(service: &ServiceId) -> Object {
-    Object::new()
-        .with("forge", service.repository.forge.as_str())
-        .with("repository", service.repository.stable.as_str())
-        .with("folder", service.folder.as_str())
-}
 
 /// An object that is being taken apart.
 pub(crate) struct Fields {

@@ -3,16 +3,16 @@
 //! No date and no worker: the same inputs give the same bytes. Read `assessment.rs` next.
 
 use crate::RecordError;
-use crate::fields::{Fields, Object, place_value, service_value};
+use crate::canonical::write;
+use crate::fields::Fields;
+use crate::node::{Node, Object, place_value, service_value};
 use crate::stored::Stored;
-use ligase_domain::{
-    ClauseId, ControlRef, Finding, FindingId, Outcome, Severity, Subject, Value, WaiverNote, WaiverState,
-};
+use ligase_domain::{ClauseId, ControlRef, Finding, FindingId, Outcome, Severity, Subject, WaiverNote, WaiverState};
 
 impl Stored for Finding {
     const TYPE: &'static str = "ligase.finding";
 
-    fn fields(&self) -> Result<Object, RecordError> {
+    fn fields(&self) -> Result<Object<'_>, RecordError> {
         finding_object(self)
     }
 
@@ -32,15 +32,25 @@ impl Stored for FindingList {
     /// 100,000 findings of 600 bytes each.
     const MAX_BYTES: usize = 64 << 20;
 
-    fn fields(&self) -> Result<Object, RecordError> {
-        let findings =
-            self.findings.iter().map(|f| finding_object(f).map(Value::from)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Object::new().with("clause", clause_text(&self.clause)?).with("findings", findings))
+    fn fields(&self) -> Result<Object<'_>, RecordError> {
+        list_object(&self.clause, self.findings.iter())
     }
 
     fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
         Ok(Self { clause: fields.clause("clause")?, findings: fields.each("findings", read_finding)? })
     }
+}
+
+/// The bytes of a clause's findings, in this order, without a copy of them.
+pub(crate) fn encode_list(clause: &ClauseId, findings: &[&Finding]) -> Result<Vec<u8>, RecordError> {
+    let object = list_object(clause, findings.iter().copied())?;
+    let object = object.with("type", FindingList::TYPE).with("version", FindingList::VERSION);
+    write(object, FindingList::TYPE, FindingList::MAX_BYTES)
+}
+
+fn list_object<'a>(clause: &ClauseId, findings: impl Iterator<Item = &'a Finding>) -> Result<Object<'a>, RecordError> {
+    let findings = findings.map(|f| finding_object(f).map(Node::from)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Object::new().with("clause", clause_text(clause)?).with("findings", findings))
 }
 
 /// A clause's text, refused when it would be read back as another clause.
@@ -53,7 +63,7 @@ pub(crate) fn clause_text(clause: &ClauseId) -> Result<String, RecordError> {
     }
 }
 
-fn finding_object(finding: &Finding) -> Result<Object, RecordError> {
+fn finding_object(finding: &Finding) -> Result<Object<'_>, RecordError> {
     Ok(Object::new()
         .with("id", finding.id.to_string())
         .with("service", service_value(&finding.service))
@@ -93,7 +103,7 @@ fn read_finding(fields: &mut Fields) -> Result<Finding, RecordError> {
     })
 }
 
-fn subject_value(subject: &Subject) -> Object {
+fn subject_value(subject: &Subject) -> Object<'_> {
     Object::new()
         .with("kind", subject.kind.as_str())
         .with("symbol", subject.symbol.as_str())
@@ -132,13 +142,13 @@ fn severity_of(name: &str) -> Option<Severity> {
     [Severity::Low, Severity::Medium, Severity::High, Severity::Critical].into_iter().find(|s| s.name() == name)
 }
 
-fn waiver_value(waiver: &WaiverNote) -> Object {
+fn waiver_value(waiver: &WaiverNote) -> Object<'_> {
     Object::new()
         .with("state", waiver.state.name())
         .with("kind", waiver.kind.as_str())
         .with("reason", waiver.reason.as_str())
         .with("expires", waiver.expires.as_str())
-        .with_each("approvedBy", &waiver.approved_by, String::clone)
+        .with_each("approvedBy", &waiver.approved_by, String::as_str)
 }
 
 fn read_waiver(fields: &mut Fields) -> Result<WaiverNote, RecordError> {

@@ -11,6 +11,7 @@ mod error;
 mod event;
 mod fields;
 mod finding;
+mod node;
 mod observation;
 mod observation_set;
 mod patch;
@@ -84,7 +85,7 @@ pub fn encode_observations(observations: &[Observation]) -> Result<Vec<u8>, Reco
     let object = observation::list_object(observations)
         .with("type", ObservationList::TYPE)
         .with("version", ObservationList::VERSION);
-    canonical::write(&object.into(), ObservationList::TYPE, ObservationList::MAX_BYTES)
+    canonical::write(object, ObservationList::TYPE, ObservationList::MAX_BYTES)
 }
 
 /// The linked observations of these bytes.

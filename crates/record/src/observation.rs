@@ -4,15 +4,16 @@
 //! Refuses clocks and workers: they stand in the attempt's provenance. Read `observation_set.rs` next.
 
 use crate::RecordError;
-use crate::fields::{Fields, Object, place_value, span_value};
+use crate::fields::Fields;
+use crate::node::{Object, place_value, span_value};
 use crate::stored::Stored;
-use ligase_domain::{FileObservations, Observation, ProbeRef, Seen, Span, Value};
+use ligase_domain::{FileObservations, Observation, ProbeRef, Seen, Span};
 use std::collections::BTreeMap;
 
 impl Stored for FileObservations {
     const TYPE: &'static str = "ligase.file-observations";
 
-    fn fields(&self) -> Result<Object, RecordError> {
+    fn fields(&self) -> Result<Object<'_>, RecordError> {
         Ok(Object::new().with_each("seen", &self.seen, seen_value).with_some("skipped", self.skipped.as_deref()))
     }
 
@@ -21,10 +22,10 @@ impl Stored for FileObservations {
     }
 }
 
-fn seen_value(seen: &Seen) -> Object {
+fn seen_value(seen: &Seen) -> Object<'_> {
     Object::new()
         .with("kind", seen.kind.as_str())
-        .with("attributes", Value::Map(seen.attributes.clone()))
+        .with("attributes", &seen.attributes)
         .with("span", span_value(&seen.span))
         .with("anchors", anchors_value(&seen.anchors))
         .with("snippet", seen.snippet.as_str())
@@ -50,7 +51,7 @@ impl Stored for ObservationList {
     /// 100,000 observations of a revision, 1 KiB each on average.
     const MAX_BYTES: usize = 128 << 20;
 
-    fn fields(&self) -> Result<Object, RecordError> {
+    fn fields(&self) -> Result<Object<'_>, RecordError> {
         Ok(list_object(&self.0))
     }
 
@@ -60,14 +61,14 @@ impl Stored for ObservationList {
 }
 
 /// The fields of a list, without a copy of the observations.
-pub(crate) fn list_object(observations: &[Observation]) -> Object {
+pub(crate) fn list_object(observations: &[Observation]) -> Object<'_> {
     Object::new().with_each("observations", observations, observation_value)
 }
 
-fn observation_value(observation: &Observation) -> Object {
+fn observation_value(observation: &Observation) -> Object<'_> {
     Object::new()
         .with("kind", observation.kind.as_str())
-        .with("attributes", Value::Map(observation.attributes.clone()))
+        .with("attributes", &observation.attributes)
         .with("place", place_value(&observation.place))
         .with("class", observation.class.to_string())
         .with("anchors", anchors_value(&observation.anchors))
@@ -89,11 +90,11 @@ fn read_observation(fields: &mut Fields) -> Result<Observation, RecordError> {
     })
 }
 
-fn anchors_value(anchors: &BTreeMap<String, Span>) -> Value {
-    Value::map(anchors.iter().map(|(name, span)| (name.clone(), span_value(span).into())))
+fn anchors_value(anchors: &BTreeMap<String, Span>) -> Object<'_> {
+    Object(anchors.iter().map(|(name, span)| (name.as_str().into(), span_value(span).into())).collect())
 }
 
-fn probe_value(probe: &ProbeRef) -> Object {
+fn probe_value(probe: &ProbeRef) -> Object<'_> {
     Object::new().with("id", probe.id.as_str()).with("version", i64::from(probe.version))
 }
 

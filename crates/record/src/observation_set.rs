@@ -5,9 +5,10 @@
 //! Refuses sets that are not sorted. Read `assessment.rs` next.
 
 use crate::RecordError;
-use crate::fields::{Fields, Object, count, digests};
+use crate::fields::Fields;
+use crate::node::{Object, count, digests};
 use crate::stored::{Stored, encode, fetched};
-use ligase_domain::{Digest, LookKey, LookedFile, Population, RepoPath, Skipped, Value};
+use ligase_domain::{Digest, LookKey, LookedFile, Population, RepoPath, Skipped};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A chunk ends after a path whose digest has its lowest seven bits zero: 128 entries, 40 KiB, on average.
@@ -176,7 +177,7 @@ pub(crate) struct Chunk(pub(crate) Vec<ObservationEntry>);
 impl Stored for Chunk {
     const TYPE: &'static str = "ligase.observation-chunk";
 
-    fn fields(&self) -> Result<Object, RecordError> {
+    fn fields(&self) -> Result<Object<'_>, RecordError> {
         Ok(Object::new().with_each("entries", &self.0, |entry| {
             Object::new()
                 .with("path", entry.path.to_string())
@@ -208,7 +209,7 @@ impl Stored for ObservationRoot {
     /// 100,000 skipped files of 300 bytes each.
     const MAX_BYTES: usize = 32 << 20;
 
-    fn fields(&self) -> Result<Object, RecordError> {
+    fn fields(&self) -> Result<Object<'_>, RecordError> {
         Ok(Object::new()
             .with_each("chunks", &self.chunks, |chunk| {
                 Object::new()
@@ -242,12 +243,12 @@ impl Stored for ObservationRoot {
     }
 }
 
-pub(crate) fn population_value(population: &Population) -> Object {
-    let by_class = population.by_class.iter().map(|(class, n)| (class.clone(), count(*n)));
+pub(crate) fn population_value(population: &Population) -> Object<'_> {
+    let by_class = Object(population.by_class.iter().map(|(class, n)| (class.as_str().into(), count(*n))).collect());
     Object::new()
         .with("files", population.files.to_string())
         .with("filesTotal", count(population.files_total))
-        .with("byClass", Value::map(by_class))
+        .with("byClass", by_class)
         .with_each("skipped", &population.skipped, |skipped| {
             Object::new()
                 .with("path", skipped.path.to_string())

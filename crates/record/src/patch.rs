@@ -5,7 +5,8 @@
 
 use crate::RecordError;
 use crate::error::OBJECT;
-use crate::fields::{Fields, Object, count};
+use crate::fields::Fields;
+use crate::node::{Object, count};
 use crate::stored::{Kept, Stored, decode, encode, fetched};
 use ligase_domain::{
     CheckResult, Digest, Effect, EffectClass, FileChange, GateCheck, GateReport, GateVerdict, Oid, Patch, RepoPath,
@@ -109,7 +110,7 @@ pub fn decode_patch(bytes: &[u8], fetch: &mut dyn FnMut(&Digest) -> Option<Vec<u
 impl Stored for PatchRecord {
     const TYPE: &'static str = "ligase.patch";
 
-    fn fields(&self) -> Result<Object, RecordError> {
+    fn fields(&self) -> Result<Object<'_>, RecordError> {
         Ok(Object::new()
             .with("digest", self.digest.to_string())
             .with("baseRevision", self.base_revision.to_string())
@@ -121,7 +122,7 @@ impl Stored for PatchRecord {
                     .with("size", count(change.size))
             })
             .with("diff", self.diff.as_str())
-            .with_each("remedies", &self.remedies, String::clone)
+            .with_each("remedies", &self.remedies, String::as_str)
             .with(
                 "effect",
                 Object::new().with("class", self.effect.class.name()).with("note", self.effect.note.as_str()),
@@ -156,7 +157,7 @@ impl Stored for PatchRecord {
 impl Stored for GateReport {
     const TYPE: &'static str = "ligase.gate-report";
 
-    fn fields(&self) -> Result<Object, RecordError> {
+    fn fields(&self) -> Result<Object<'_>, RecordError> {
         let report = Object::new().with("patch", self.patch.to_string()).with_each("checks", &self.checks, |result| {
             let (verdict, seen) = match &result.verdict {
                 GateVerdict::Passed => ("passed", None),
@@ -186,11 +187,11 @@ impl Stored for GateReport {
     }
 }
 
-fn run_value(run: &VerifyRun) -> Object {
+fn run_value(run: &VerifyRun) -> Object<'_> {
     Object::new()
         .with("patched", run.patched)
         .with("ended", run.ended.as_str())
-        .with_each("runners", &run.runners, String::clone)
+        .with_each("runners", &run.runners, String::as_str)
         .with("passed", count(run.passed))
         .with("failed", count(run.failed))
         .with("skipped", count(run.skipped))

@@ -6,7 +6,8 @@
 use crate::RecordError;
 use crate::canonical::{MAX_BYTES, read, write};
 use crate::error::{TYPE, VERSION};
-use crate::fields::{Fields, Object};
+use crate::fields::Fields;
+use crate::node::Object;
 use ligase_domain::Value;
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ pub(crate) trait Stored: Sized {
     const MAX_BYTES: usize = MAX_BYTES;
 
     /// Its fields, without type and version.
-    fn fields(&self) -> Result<Object, RecordError>;
+    fn fields(&self) -> Result<Object<'_>, RecordError>;
 
     /// From its fields; what is not taken is unknown and kept.
     fn from_fields(fields: &mut Fields) -> Result<Self, RecordError>;
@@ -56,11 +57,8 @@ pub(crate) fn encode<T: Stored>(record: &T) -> Result<Vec<u8>, RecordError> {
 
 /// With unknown fields; a known field of the same name wins.
 pub(crate) fn encode_with<T: Stored>(record: &T, extra: &BTreeMap<String, Value>) -> Result<Vec<u8>, RecordError> {
-    let mut object = record.fields()?.with("type", T::TYPE).with("version", T::VERSION);
-    for (name, value) in extra {
-        object.0.entry(name.clone()).or_insert_with(|| value.clone());
-    }
-    write(&object.into(), T::TYPE, T::MAX_BYTES)
+    let object = record.fields()?.with("type", T::TYPE).with("version", T::VERSION).with_extra(extra);
+    write(object, T::TYPE, T::MAX_BYTES)
 }
 
 pub(crate) fn decode<T: Stored>(bytes: &[u8]) -> Result<T, RecordError> {
