@@ -82,6 +82,12 @@ const TEST: &[&str] = &[
     "e2e-tests",
     "integration-tests",
     "integrationtest",
+    "load-testing",
+    "load-tests",
+    "load_tests",
+    "loadtest",
+    "loadtests",
+    "performance-tests",
 ];
 /// Folders of examples and documentation.
 const EXAMPLE: &[&str] = &[

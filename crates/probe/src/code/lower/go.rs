@@ -329,6 +329,8 @@ impl<'t> Lower<'t> {
     ) {
         let before = out.len();
         if let ([value], true) = (values, targets.len() > 1) {
+            // `v, ok := m[k]`, `v, ok := x.(T)`: the first is the value itself.
+            let itself = matches!(value.kind(), "index_expression" | "type_assertion_expression");
             let value = self.expr(*value);
             let mut whole = Some(&value);
             for (number, target) in targets.iter().enumerate() {
@@ -337,6 +339,9 @@ impl<'t> Lower<'t> {
                 }
                 let bound = NUMBERS.get(number).map(|n| {
                     let of = whole.take().map_or_else(|| value.hollow(), Clone::clone);
+                    if itself && number == 0 {
+                        return of;
+                    }
                     let index = Expr { kind: ExprKind::Number(n), at: value.at };
                     Expr { kind: ExprKind::Index(Box::new(of), Box::new(index)), at: value.at }
                 });

@@ -110,7 +110,7 @@ fn every_name_is_bound_with_its_part_of_the_value() {
             "<>p = y",
             "s = +(s +('z' t))",
             "q pkg.T := -",
-            "v := <User>m[k][0]",
+            "v := <User>m[k]",
             "ok := <User>m[k][1]",
         ];
         assert_eq!(shown(body(module, "f")), expected);
