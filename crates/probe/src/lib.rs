@@ -9,6 +9,7 @@
 //! `terraform/mod.rs`.
 
 mod attach;
+mod beside;
 mod budget;
 mod class;
 mod cloudformation;

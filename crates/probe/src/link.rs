@@ -2,6 +2,7 @@
 //! same observations in the same order, whoever links them. Next: `python/link/mod.rs`, `terraform/mod.rs`.
 
 use crate::attach::attach;
+use crate::beside::beside;
 use crate::budget::MAX_REVISION_OBSERVATIONS;
 use crate::set::ProbeSet;
 use ligase_domain::{LookedFile, Observation};
@@ -17,6 +18,7 @@ pub fn link(set: &ProbeSet, files: &[LookedFile]) -> Vec<Observation> {
         all.extend(pack.link(&some));
     }
     attach(files, &mut all);
+    beside(&mut all);
     all.sort_by(|a, b| {
         (&a.place.path, a.place.span, &a.kind).cmp(&(&b.place.path, b.place.span, &b.kind)).then_with(|| a.cmp(b))
     });
