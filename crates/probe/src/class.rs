@@ -88,6 +88,7 @@ const TEST: &[&str] = &[
     "loadtest",
     "loadtests",
     "performance-tests",
+    "test-plugins",
 ];
 /// Folders of examples and documentation.
 const EXAMPLE: &[&str] = &[
@@ -104,6 +105,8 @@ const EXAMPLE: &[&str] = &[
     "tutorials",
     "notebooks",
 ];
+/// Projects beside others of a repository that only its own developers run; inside a project they are parts of it.
+const BESIDE: &[&str] = &["playground", "playgrounds", "dev-server", "devserver"];
 /// Folders of database migrations.
 const MIGRATION: &[&str] = &["migrations", "alembic"];
 
@@ -236,7 +239,7 @@ fn origin_of(folders: &str, name: &str) -> Origin {
         || name == "conftest.py"
     {
         Origin::Test
-    } else if within(EXAMPLE) {
+    } else if within(EXAMPLE) || placed.split('/').take(2).take_while(|p| *p != "src").any(|p| BESIDE.contains(&p)) {
         Origin::Example
     } else if within(MIGRATION) && !name.ends_with(".sql") {
         // The tables of SQL stand in migrations and nowhere else.
@@ -263,6 +266,10 @@ mod tests {
             ("e2e_tests/helpers.py", "python/test"),
             ("app/functional_tests_fixtures/seed.py", "python/test"),
             ("app/latest.py", "python/source"),
+            ("tools/load-testing/run.js", "javascript/test"),
+            ("packages/dev-server/index.ts", "typescript/example"),
+            ("packages/server/dev.ts", "typescript/source"),
+            ("apps/web/src/playground/page.ts", "typescript/source"),
             ("examples/app.py", "python/example"),
             ("app/thing_pb2.py", "python/generated"),
             ("src/main/java/org/shop/samples/User.java", "java/source"),

@@ -6,6 +6,8 @@ use crate::vocabulary::words;
 
 /// Lines above a place that are looked at for headers.
 const MAX_LINES: usize = 1_000;
+/// Lines of a list of settings.
+const MAX_LIST: usize = 60;
 /// Headers around a place.
 const MAX_HEADERS: usize = 6;
 /// Characters of a line that are read.
@@ -78,6 +80,36 @@ pub(super) fn in_development(text: &str, lines: &Lines, at: usize) -> bool {
     section.is_some_and(says)
 }
 
+/// Whether the settings around a place say that their own service is reached at the machine that it runs on: only whoever
+/// started it can use it.
+pub(super) fn serves_this_machine(text: &str, lines: &Lines, at: usize) -> bool {
+    let number = lines.number(at);
+    let line = |n: usize| -> &str {
+        let (start, end) = (lines.starts[n - 1], lines.starts.get(n).map_or(text.len(), |e| e - 1));
+        text.get(start..end).unwrap_or_default()
+    };
+    let indent = |l: &str| l.len() - l.trim_start().len();
+    let own = indent(line(number));
+    let beside = |n: &usize| line(*n).trim().is_empty() || indent(line(*n)) >= own;
+    let above = (1..=number).rev().take(MAX_LIST).take_while(beside);
+    let below = (number..=lines.starts.len()).take(MAX_LIST).take_while(beside);
+    own > 0 && above.chain(below).any(|n| is_own_address(&short(line(n))))
+}
+
+/// `APP_URL=http://localhost:3000`: what a service says of itself, not whom it calls.
+fn is_own_address(line: &str) -> bool {
+    let line = line.trim().trim_start_matches("- ").trim_start_matches(['"', '\'']);
+    let Some((key, value)) = line.split_once(['=', ':']) else { return false };
+    let key = words(key);
+    let value = value.trim().trim_start_matches(['"', '\'']);
+    let value = value.strip_prefix("http://").or(value.strip_prefix("https://")).unwrap_or(value);
+    let is = |set: &[&str]| key.iter().any(|w| set.contains(&w.as_str()));
+    let local = ["localhost", "127.0.0.1"].iter().any(|h| value.starts_with(h));
+    local
+        && is(&["host", "url", "domain", "origin"])
+        && is(&["server", "phx", "app", "public", "base", "site", "root", "external", "web", "webapp"])
+}
+
 /// Whether a line begins what is indented below it.
 fn opens(line: &str) -> bool {
     line.trim_end().ends_with([':', '{', '(', '[']) || line.trim_end().ends_with("do")
@@ -136,6 +168,20 @@ mod tests {
         ] {
             let at = text.find('@').unwrap();
             assert_eq!(in_development(text, &Lines::new(text), at), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_only_this_machine_reaches_is_told_from_what_calls_it() {
+        for (text, want) in [
+            ("env:\n  - APP_URL=http://localhost:3000\n  - KEY=@\n", true),
+            ("env:\n  KEY: @\n  PHX_HOST: localhost\n", true),
+            ("env:\n  KEY: @\n  DB_HOST: localhost\n", false),
+            ("env:\n  KEY: @\n  APP_URL: https://shop.io\n", false),
+            ("a:\n  env:\n    APP_URL: http://localhost\nb:\n  env:\n    KEY: @\n", false),
+        ] {
+            let at = text.find('@').unwrap();
+            assert_eq!(serves_this_machine(text, &Lines::new(text), at), want, "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Credentials in text: by a shape that nothing else has, in addresses, and under names that say so. Only where a value is
 //! written out, is long and mixed, and is no example, it is said to be one. Next: `value.rs`.
 
-use super::around::in_development;
+use super::around::{in_development, serves_this_machine};
 use super::format::{Names, Rules};
 use super::value::{Source, entropy, source_of};
 use super::{Lines, commented, language};
@@ -128,7 +128,8 @@ fn named(names: &Names, expressions: &Expressions, class: &PathClass, text: &str
         let source = match source {
             Source::Literal if asked < MAX_ASKED => {
                 asked += 1;
-                if in_development(text, lines, place.0) { Source::Development } else { Source::Literal }
+                let own = class.dialect == "compose" && serves_this_machine(text, lines, place.0);
+                if own || in_development(text, lines, place.0) { Source::Development } else { Source::Literal }
             }
             other => other,
         };

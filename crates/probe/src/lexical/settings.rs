@@ -138,6 +138,25 @@ fn own_check(text: &str, at: usize) -> bool {
         to += 1;
     }
     ["VerifyPeerCertificate", "VerifyConnection", "checkServerIdentity"].iter().any(|w| text[from..to].contains(w))
+        || own_protocol(text, at)
+}
+
+/// Bytes behind a setting in which a certificate is looked at once the connection stands.
+const BEHIND: usize = 4_000;
+/// What a program is called that proves by a protocol of its own who owns a name: no certificate can be asked for there yet.
+const PROTOCOLS: &[&str] = &["HTTP01", "TLSALPN01", "acme-challenge", "acme-tls/1", "ACMETLS1"];
+
+/// Whether the certificate is looked at after the handshake, or the file proves ownership in the way of ACME. Comments say
+/// nothing.
+fn own_protocol(text: &str, at: usize) -> bool {
+    let mut to = (at + BEHIND).min(text.len());
+    while !text.is_char_boundary(to) {
+        to += 1;
+    }
+    let said = |part: &str, words: &[&str]| {
+        part.lines().any(|l| !commented(l) && words.iter().any(|w| l.find(w).is_some_and(|n| !commented(&l[..n]))))
+    };
+    said(&text[at..to], &[".PeerCertificates"]) || said(text, PROTOCOLS)
 }
 
 /// The name before the bracket of the call in which a place stands.
@@ -183,6 +202,17 @@ mod tests {
             ("javascript", "new https.Agent({ rejectUnauthorized: true })\n", vec!["yes"]),
             ("go", "c := &tls.Config{InsecureSkipVerify: true}\n", vec!["no"]),
             ("go", "c := &tls.Config{InsecureSkipVerify: true, VerifyConnection: pinned}\n", vec!["unknown"]),
+            (
+                "go",
+                "c := &tls.Config{InsecureSkipVerify: true}\nconn := dial(c)\ncerts := conn.ConnectionState().PeerCertificates\n",
+                vec!["unknown"],
+            ),
+            (
+                "go",
+                "// .PeerCertificates, HTTP01\nc := &tls.Config{InsecureSkipVerify: true}\nconn := dial(c) // .PeerCertificates\n",
+                vec!["no"],
+            ),
+            ("go", "func validateHTTP01() {\n\tc := &tls.Config{InsecureSkipVerify: true}\n}\n", vec!["unknown"]),
             (
                 "go",
                 "func f() {\n\tif cfg.IgnoreTLSErrors {\n\t\tt.TLS = &tls.Config{InsecureSkipVerify: true}\n\t}\n}\n",

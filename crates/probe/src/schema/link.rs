@@ -20,6 +20,8 @@ struct Write<'f> {
     owner: &'f str,
     does: &'f str,
     by: &'f str,
+    /// The value is only called after it: said of its own owner alone.
+    named: bool,
 }
 
 struct World<'f> {
@@ -41,6 +43,8 @@ pub(super) fn link(vocabulary: &Vocabulary, files: &[&LookedFile]) -> Vec<Observ
     let world = World::new(vocabulary, files);
     let mut gone: HashMap<(String, String), usize> = HashMap::new();
     let mut last: BTreeMap<(String, String), (usize, &Seen)> = BTreeMap::new();
+    // What a table is called now, where its columns were declared under another name.
+    let mut renamed: HashMap<(String, String), &str> = HashMap::new();
     for (at, file) in files.iter().enumerate() {
         if undoes(&path(file)) || world.repeats(file) {
             continue;
@@ -54,12 +58,30 @@ pub(super) fn link(vocabulary: &Vocabulary, files: &[&LookedFile]) -> Vec<Observ
                         s.str("store") != "sql" || *table != key.0 || !(key.1.is_empty() || *name == key.1) || *f > at
                     });
                 }
-                "schema-column" => drop(last.insert(key, (at, seen))),
+                "schema-renamed" => {
+                    let to = singular(seen.str("to"));
+                    let moved: Vec<_> = last
+                        .iter()
+                        .filter(|((t, _), (_, s))| *t == key.0 && s.str("store") == "sql")
+                        .map(|(k, _)| k.clone())
+                        .collect();
+                    for (table, name) in moved {
+                        if let Some(column) = last.remove(&(table, name.clone())) {
+                            renamed.insert((to.clone(), name.clone()), seen.str("to"));
+                            last.insert((to.clone(), name), column);
+                        }
+                    }
+                }
+                "schema-column" => {
+                    renamed.remove(&key);
+                    last.insert(key, (at, seen));
+                }
                 _ => {}
             }
         }
     }
-    last.into_values().filter_map(|(at, seen)| world.observation(at, seen)).collect()
+    let called = |key: &(String, String), seen: &'_ Seen| renamed.get(key).map_or(seen.str("table"), |n| n).to_owned();
+    last.into_iter().filter_map(|(key, (at, seen))| world.observation(at, seen, &called(&key, seen))).collect()
 }
 
 fn path(file: &LookedFile) -> String {
@@ -104,16 +126,18 @@ impl<'f> World<'f> {
             "schema-enum" => drop(self.enums.insert(seen.str("name"))),
             "schema-write" => {
                 let list = self.writes.entry(seen.str("name").to_lowercase()).or_default();
-                list.push(Write { file: at, owner: "", does: seen.str("does"), by: seen.str("by") });
+                list.push(Write { file: at, owner: "", does: seen.str("does"), by: seen.str("by"), named: false });
             }
             "code-write" | "py-write" => {
-                let found = seen.texts("by").find_map(|c| Some((protects(vocabulary, c)?, c)));
-                if let Some((does, by)) = found {
+                let done = |c| Some((protects(vocabulary, c)?, c));
+                let by = seen.texts("by").find_map(done).map(|found| (found, false));
+                if let Some(((does, by), named)) = by.or_else(|| Some((seen.texts("named").find_map(done)?, true))) {
                     self.writes.entry(words(seen.str("name")).join("_")).or_default().push(Write {
                         file: at,
                         owner: seen.str("owner"),
                         does,
                         by,
+                        named,
                     });
                 }
             }
@@ -137,10 +161,10 @@ impl<'f> World<'f> {
             && self.prisma.iter().any(|folder| path.starts_with(folder.as_str()) && path.contains("migrations/"))
     }
 
-    fn observation(&self, declared_in: usize, seen: &'f Seen) -> Option<Observation> {
+    fn observation(&self, declared_in: usize, seen: &'f Seen, called: &str) -> Option<Observation> {
         let (mut at, mut shown, mut store) = (declared_in, seen, seen.str("store"));
-        let table = singular(seen.str("table"));
-        let mut owner = seen.str("table").to_owned();
+        let table = singular(called);
+        let mut owner = called.to_owned();
         let mut from = BTreeSet::from([declared_in]);
         let is_reference = seen.str("says") == "named" && !self.enums.contains(seen.str("by"));
         if is_reference || store == "sql" && self.is_mapped(&table, &words(seen.str("name")).join("_")) {
@@ -148,7 +172,7 @@ impl<'f> World<'f> {
         }
         let mut found = self.declared(seen, &mut from);
         if store != "prisma"
-            && let Some((model_at, model)) = self.model(&table, seen.str("table"))
+            && let Some((model_at, model)) = self.model(&table, called)
         {
             store = "rails";
             model.str("name").clone_into(&mut owner);
@@ -157,7 +181,7 @@ impl<'f> World<'f> {
             (at, shown) = (model_at, model);
             found = found.or_else(|| self.by_model(model, seen.str("name"), &mut from));
         }
-        let (encrypted, by, reason) = self.kept(seen, found.or_else(|| self.written(seen, &mut from)));
+        let (encrypted, by, reason) = self.kept(seen, found.or_else(|| self.written(seen, called, &mut from)));
         let file = self.files[at];
         // A column that no model of the repository names has nowhere to be mended.
         let homeless = store == "rails" && std::ptr::eq(shown, seen);
@@ -210,14 +234,14 @@ impl<'f> World<'f> {
     }
 
     /// What the calls that write the column do. A name that says little on its own is that of its owner only.
-    fn written(&self, seen: &'f Seen, from: &mut BTreeSet<usize>) -> Option<(&'static str, String)> {
+    fn written(&self, seen: &'f Seen, called: &str, from: &mut BTreeSet<usize>) -> Option<(&'static str, String)> {
         let column = words(seen.str("name")).join("_");
-        let table = bare(seen.str("table"));
+        let table = bare(called);
         let telling = column.contains('_') || PASSWORDS.contains(&column.as_str());
         let owned = |w: &&Write<'_>| {
             let own = bare(w.owner);
             let in_sql = w.owner.is_empty() && seen.str("store") != "prisma";
-            in_sql || telling || !own.is_empty() && (own.ends_with(&table) || table.ends_with(&own))
+            in_sql || telling && !w.named || !own.is_empty() && (own.ends_with(&table) || table.ends_with(&own))
         };
         let writes = self.writes.get(&seen.str("name").to_lowercase()).or_else(|| self.writes.get(&column));
         let write = writes.into_iter().flatten().find(owned)?;

@@ -124,9 +124,22 @@ fn one<'t>(text: &'t str, lines: &[usize], words: &[Word<'t>], out: &mut Columns
         let at = span(lines, words[0].start, words[0].start + 4);
         out.fact("schema-dropped", at, Attributes::default().with("table", super::cut(table)));
     } else {
+        renamed(lines, table, &words[next..], out);
         for entry in entries(&words[next..]) {
             altered(text, lines, table, entry, out);
         }
+    }
+}
+
+/// `ALTER TABLE tokens2 RENAME TO tokens`: its columns go on under another name.
+fn renamed<'t>(lines: &[usize], table: &'t str, words: &[Word<'t>], out: &mut Columns<'_, 't>) {
+    if let (true, true, Some((to, _))) = (is(words.first(), "rename"), is(words.get(1), "to"), name(words, 2)) {
+        let at = span(lines, words[0].start, words[0].start + 6);
+        out.fact(
+            "schema-renamed",
+            at,
+            Attributes::default().with("table", super::cut(table)).with("to", super::cut(to)),
+        );
     }
 }
 

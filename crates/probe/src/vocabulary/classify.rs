@@ -126,6 +126,11 @@ impl Classifier {
 
     /// `None` when the term needs an owner and has none; whether the owner was only found in the name itself.
     fn owned(&self, entry: &Entry, parts: &[String], at: usize, owner: &str) -> Option<bool> {
+        // `userGroup.name`, and what may be a user or a group: the name is not that of one person.
+        let many = self.owners.get("collective");
+        let of_many = owner
+            .split(|c: char| c.is_whitespace() || c == '|')
+            .any(|name| words(name).last().is_some_and(|w| many.is_some_and(|m| m.contains(w))));
         let owner = whose(owner);
         if let Some(set) = entry.not_of.as_ref().and_then(|sort| self.owners.get(sort)) {
             let before = if at > 0 { Some(&parts[at - 1]) } else { owner.last() };
@@ -135,7 +140,7 @@ impl Classifier {
         }
         let Some(sort) = &entry.needs else { return Some(false) };
         let set = self.owners.get(sort)?;
-        if owner.iter().any(|w| set.contains(w)) {
+        if owner.iter().any(|w| set.contains(w)) && !(of_many && sort == "person") {
             // `user.file_name` is the file's: what stands right before the term owns it first.
             return (at == 0 || set.contains(&parts[at - 1])).then_some(false);
         }

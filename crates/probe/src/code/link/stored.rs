@@ -202,10 +202,12 @@ impl<'w, 'f> Stored<'w, 'f> {
         let around = self.writes.get(&whole).into_iter().flatten().map(|w| (w, true));
         for ((at, write), sure) in own.chain(around) {
             let by = write.str("owner");
-            if !(sure || same_owner(by, seen.str("owner")) || same_owner(seen.str("owner"), by)) {
+            let same = same_owner(by, seen.str("owner")) || same_owner(seen.str("owner"), by);
+            if !(sure || same) {
                 continue;
             }
-            for callee in write.texts("by") {
+            // What a value is called says what was done to it of its own owner alone.
+            for callee in write.texts("by").chain(write.texts("named").filter(|_| same)) {
                 if let found @ Does::Protects(..) = self.of_name(*at, callee, MAX_DEPTH, files) {
                     files.insert(*at);
                     return Some(found);

@@ -17,6 +17,9 @@ use tree_sitter::{Node, Tree};
 /// Numbers of results, as the file would write them.
 const NUMBERS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
+/// What `BasicAuth` gives, in order; a log-in's name is nobody's secret.
+const BASIC_AUTH: [&str; 2] = ["username", "password"];
+
 /// Lowers one file.
 pub(crate) fn lower<'t>(text: &'t str, tree: &Tree) -> Module<'t> {
     let lower = Lower { text };
@@ -341,6 +344,11 @@ impl<'t> Lower<'t> {
                     let of = whole.take().map_or_else(|| value.hollow(), Clone::clone);
                     if itself && number == 0 {
                         return of;
+                    }
+                    // `name, password, ok := r.BasicAuth()`: what they are stands nowhere but in the order.
+                    let basic = matches!(&value.kind, ExprKind::Call(c) if c.callee.last() == Some("BasicAuth"));
+                    if let Some(part) = BASIC_AUTH.get(number).filter(|_| basic) {
+                        return Expr { kind: ExprKind::Member(Box::new(of), part), at: value.at };
                     }
                     let index = Expr { kind: ExprKind::Number(n), at: value.at };
                     Expr { kind: ExprKind::Index(Box::new(of), Box::new(index)), at: value.at }

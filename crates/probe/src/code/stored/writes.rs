@@ -6,11 +6,14 @@ use crate::code::Reading;
 use crate::code::model::{Expr, ExprKind, Function, Stmt, StmtKind};
 use crate::code::names::cut;
 use crate::emit::{Attributes, Emit, texts};
+use crate::vocabulary::words;
 use ligase_domain::Span;
 use std::collections::{BTreeMap, HashMap};
 
 /// Places of one file at which a classified attribute is written through a call.
 const MAX_WRITES: usize = 100;
+/// Stands before a value's own name among the calls that made it.
+const NAMED: char = '=';
 /// Local names of one function that are followed.
 const MAX_LOCALS: usize = 64;
 
@@ -73,6 +76,12 @@ impl<'m> Writes<'_, '_, '_, '_, '_> {
             if let ExprKind::Name(name) = &expr.kind {
                 out.extend(locals.get(name).into_iter().flatten().cloned());
             }
+            // `hashedToken`, `made.token_hash`: what it is called says what was done, wherever it was done.
+            if let ExprKind::Name(name) | ExprKind::Member(_, name) = &expr.kind
+                && self.named_for_it(name)
+            {
+                out.push(format!("{NAMED}{name}"));
+            }
             if out.len() > 8 {
                 break;
             }
@@ -80,6 +89,12 @@ impl<'m> Writes<'_, '_, '_, '_, '_> {
         }
         out.truncate(8);
         out
+    }
+
+    /// Whether a value is called after what makes it unreadable.
+    fn named_for_it(&self, name: &str) -> bool {
+        let lists = &self.reading.vocabulary.encryption;
+        words(name).iter().any(|w| lists.name_hashes.contains(w) || lists.name_encrypts.contains(w))
     }
 
     /// Writes inside an expression.
@@ -133,10 +148,12 @@ impl<'m> Writes<'_, '_, '_, '_, '_> {
             return;
         }
         self.count += 1;
+        let named = made.iter().filter_map(|c| c.strip_prefix(NAMED));
         let attributes = Attributes::default()
             .with("name", cut(name))
             .some("owner", cut(&owner))
-            .with("by", texts(made.iter().map(|c| cut(c))));
+            .with("by", texts(made.iter().filter(|c| !c.starts_with(NAMED)).map(|c| cut(c))))
+            .some("named", texts(named.map(cut)));
         self.out.put("code-write", "code/stored", at, attributes, BTreeMap::new(), false);
     }
 }
