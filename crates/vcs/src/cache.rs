@@ -20,6 +20,19 @@ pub(crate) fn kept_ref(revision: &Oid) -> String {
     format!("refs/ligase/revisions/{revision}")
 }
 
+/// The file of a cache in which a running fetch writes how far it is.
+const PROGRESS: &str = "ligase-progress";
+
+/// How far a fetch into a cache is, in no particular words.
+pub(crate) fn progress(folder: &Path) -> Option<Vec<u8>> {
+    std::fs::read(folder.join(PROGRESS)).ok()
+}
+
+/// Says how far a fetch is. Nothing hangs on it but how long others wait for it.
+pub(crate) fn say_progress(folder: &Path, numbers: [u64; 3]) {
+    let _ = std::fs::write(folder.join(PROGRESS), format!("{numbers:?}"));
+}
+
 /// Held by whoever reads from a cache: it is not emptied under them.
 pub(crate) struct Lease {
     _shared: File,

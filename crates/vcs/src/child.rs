@@ -19,9 +19,13 @@ use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// The largest request; it names one address and one revision.
 const MAX_REQUEST_BYTES: usize = 64 << 10;
+
+/// How often it is said how far a fetch is.
+const SAY: Duration = Duration::from_millis(250);
 
 /// Serves requests until nobody asks any more. The process should end when this returns; its exit code says nothing, the
 /// answers do.
@@ -125,9 +129,14 @@ impl Wanted {
     ) -> Result<Answer, VcsError> {
         let (bytes, objects) = self.budget;
         let seen = Rc::new(Cell::new((0u64, 0u64)));
-        let counter = Rc::clone(&seen);
+        let (counter, folder, said) = (Rc::clone(&seen), repo.path().to_owned(), Cell::new(Instant::now()));
         callbacks.transfer_progress(move |progress| {
             counter.set((progress.received_bytes() as u64, progress.total_objects() as u64));
+            if said.get().elapsed() >= SAY {
+                let steps = [progress.received_bytes(), progress.indexed_objects(), progress.indexed_deltas()];
+                cache::say_progress(&folder, steps.map(|n| n as u64));
+                said.set(Instant::now());
+            }
             counter.get().0 <= bytes && counter.get().1 <= objects
         });
         let mut options = FetchOptions::new();

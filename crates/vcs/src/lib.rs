@@ -33,7 +33,7 @@ pub use inquiry::Inquiry;
 pub use objects::blob_id;
 pub use pin::{PinOptions, Pinned};
 pub use refs::CasError;
-pub use remote::{Advertised, ChildSpec, Credential, Fetched, Remote, RemoteLimits};
+pub use remote::{Advertised, ChildSpec, Credential, Fetched, Remote, RemoteLimits, Watch};
 pub use repository::Repository;
 pub use tree::{MAX_DEPTH, MAX_PATH_BYTES, MAX_PATHS, RevisionTree};
 pub use url::SourceUrl;

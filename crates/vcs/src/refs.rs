@@ -1,17 +1,19 @@
 //! Moving a ref only when it is where we last saw it. The comparison happens under git's own lock file for the ref, so
 //! neither a person's push nor another process of ours is ever overwritten; who comes second is told what is there.
 //!
-//! It refuses to move a branch that somebody has checked out. It never forces.
+//! It refuses to move a branch that somebody has checked out. It never forces. What a process of ours that was killed left
+//! in the way is removed (`stale.rs`).
 
 use crate::VcsError;
 use crate::repository::{Handle, Repository, git_oid};
+use crate::stale::{Looked, Obstacle};
 use git2::ErrorCode;
 use ligase_domain::{FailureReason, Oid};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Somebody else holds the ref's lock for as long as a file takes to be written; git itself waits 100 ms.
-const LOCK_TRIES: u32 = 60;
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 /// The most linked working trees that are looked at.
 const MAX_WORKTREES: usize = 1000;
@@ -49,13 +51,23 @@ impl Repository {
         if self.is_checked_out(name)? {
             return Err(CasError::CheckedOut);
         }
-        for _ in 0..LOCK_TRIES {
+        // Held until this call ends, or this process: whoever has it knows that no lock is of a process of ours that lives.
+        let turn = self.take_turn()?;
+        let mut obstacle = turn.as_ref().map(|turn| Obstacle::of(turn, self.folder(), name, new));
+        let began = Instant::now();
+        loop {
             match self.try_swap(name, expected, new, log) {
-                Err(Refused::Locked) => std::thread::sleep(LOCK_PAUSE),
+                Err(Refused::Locked) => match obstacle.as_mut().map(Obstacle::look) {
+                    Some(Looked::Removed) => continue,
+                    Some(Looked::Watched) => {}
+                    Some(Looked::Respected) | None if began.elapsed() < LOCK_PATIENCE => {}
+                    Some(Looked::Respected) | None => break,
+                },
                 Err(Refused::Moved) => return Err(CasError::Moved { found: self.reference(name)? }),
                 Err(Refused::Failed(error)) => return Err(error.into()),
                 Ok(()) => return Ok(()),
             }
+            std::thread::sleep(LOCK_PAUSE);
         }
         Err(VcsError::new(FailureReason::Machine, format!("{name} stays locked; a stale .lock file?")).into())
     }

@@ -3,14 +3,15 @@
 //!
 //! It never pushes, never follows a redirect to another host, and never puts a credential into an argument, a variable or an error.
 
-use crate::cache::{Exclusive, kept_ref};
+use crate::cache::{self, Exclusive, kept_ref};
 use crate::wire::{Answer, Request, VERSION, Work};
 use crate::{Repository, SourceUrl, VcsError};
 use ligase_domain::{FailureReason, Oid};
 use ligase_sandbox::{Finished, Limits, SandboxError, Spec, run_until, write_frame};
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Signals that mean a limit: SIGXCPU and SIGXFSZ of signal(7).
 const SIGNAL_PROCESSOR_TIME: i32 = 24;
@@ -81,6 +82,18 @@ impl Default for RemoteLimits {
             cache_bytes: 8 << 30,
         }
     }
+}
+
+/// How often it is looked whether a fetch has moved.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Somebody who waits for a fetch.
+#[derive(Clone, Copy)]
+pub struct Watch<'a> {
+    /// Whether it is to be ended.
+    pub stop: &'a dyn Fn() -> bool,
+    /// Called now and then while the repository comes in, and never while its server says nothing that counts.
+    pub moved: &'a dyn Fn(),
 }
 
 /// What a server advertises.
@@ -161,17 +174,30 @@ impl Remote {
     /// ref that is believed to hold it. `Superseded` when no ref stands at the revision any more and the server does not
     /// give it by its id.
     pub fn fetch(&self, revision: &Oid, ref_hint: Option<&str>, folder: &Path) -> Result<Fetched, VcsError> {
-        self.fetch_until(revision, ref_hint, folder, &|| false)
+        self.fetch_watched(revision, ref_hint, folder, Watch { stop: &|| false, moved: &|| {} })
     }
 
-    /// As [`Remote::fetch`]; ends soon after `stop` says true.
-    pub fn fetch_until(
+    /// As [`Remote::fetch`], with somebody who watches it.
+    pub fn fetch_watched(
         &self,
         revision: &Oid,
         ref_hint: Option<&str>,
         folder: &Path,
-        stop: &dyn Fn() -> bool,
+        watch: Watch<'_>,
     ) -> Result<Fetched, VcsError> {
+        // Whoever waits for another's fetch into the same cache sees that one move.
+        let seen = RefCell::new((Instant::now(), cache::progress(folder)));
+        let stop = &|| {
+            let mut seen = seen.borrow_mut();
+            if seen.0.elapsed() >= LOOK {
+                let now = cache::progress(folder);
+                if now != seen.1 {
+                    (watch.moved)();
+                }
+                *seen = (Instant::now(), now);
+            }
+            (watch.stop)()
+        };
         let exclusive = Exclusive::lock(folder, self.limits.fetch_wall, stop)?;
         if let Ok(repository) = Repository::open_with(folder, Some(exclusive.lease()?))
             && repository.reference(&kept_ref(revision))? == Some(*revision)

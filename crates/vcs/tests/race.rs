@@ -159,3 +159,58 @@ fn increments_by_many_threads_are_all_kept() {
     });
     assert_eq!(git(&bare, &["rev-list", "--count", &format!("{base}..main")]), "100");
 }
+
+/// A lock file as a writer leaves it that was killed in between.
+fn plant(bare: &Path, name: &str, content: &str) -> std::path::PathBuf {
+    let lock = bare.join(format!("{name}.lock"));
+    std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    std::fs::write(&lock, content).unwrap();
+    lock
+}
+
+#[test]
+fn what_a_killed_writer_of_ours_left_in_the_way_is_removed_and_what_may_be_anothers_is_not() {
+    let fixture = Fixture::with(&[("a", "1")]);
+    let bare = fixture.bare();
+    let ours = Repository::open(&bare).unwrap();
+    let tip = fixture.head();
+    let mine = commit(&ours, &tip, "ligase", 1);
+    // Killed with the lock taken and nothing written, and with the new place written.
+    for (name, content) in [
+        ("refs/ligase/pulls/1", String::new()),
+        ("refs/ligase/pulls/2", format!("{tip}\n")),
+        ("refs/heads/ligase/a", String::new()),
+        ("refs/heads/ligase/b", format!("{mine}\n")),
+    ] {
+        let lock = plant(&bare, name, &content);
+        ours.compare_and_swap_ref(name, None, Some(mine), "test").unwrap();
+        assert_eq!(ours.reference(name).unwrap(), Some(mine), "{name}");
+        assert!(!lock.exists(), "{name}");
+    }
+    // A person pushes something else to our branch, or anything to theirs.
+    for (name, content) in [("refs/heads/ligase/c", format!("{tip}\n")), ("refs/heads/topic", String::new())] {
+        let lock = plant(&bare, name, &content);
+        let refused = ours.compare_and_swap_ref(name, None, Some(mine), "test").unwrap_err();
+        assert!(matches!(&refused, CasError::Failed(e) if e.detail.contains("stays locked")), "{name}: {refused}");
+        assert!(lock.exists() && ours.reference(name).unwrap().is_none(), "{name}");
+    }
+}
+
+#[test]
+fn while_another_process_of_ours_has_the_turn_nothing_is_removed() {
+    let fixture = Fixture::with(&[("a", "1")]);
+    let bare = fixture.bare();
+    let ours = Repository::open(&bare).unwrap();
+    let mine = commit(&ours, &fixture.head(), "ligase", 1);
+    ours.compare_and_swap_ref("refs/ligase/pulls/1", None, Some(mine), "test").unwrap();
+    let lock = plant(&bare, "refs/ligase/pulls/2", "");
+    let turn = std::fs::File::open(bare.join("info/ligase-turn")).unwrap();
+    turn.lock().unwrap();
+    let swapping = std::thread::spawn(move || ours.compare_and_swap_ref("refs/ligase/pulls/2", None, Some(mine), "t"));
+    // Longer than a lock is watched by whoever has the turn.
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(lock.exists() && !swapping.is_finished());
+    turn.unlock().unwrap();
+    swapping.join().unwrap().unwrap();
+    assert!(!lock.exists());
+}
