@@ -19,6 +19,7 @@ use ligase_remedy::RemedySet;
 use ligase_runtime::{Shutdown, attempt_span};
 use ligase_vcs::PinOptions;
 use std::sync::Arc;
+use std::time::Duration;
 use tonic::transport::Channel;
 use tracing::Instrument as _;
 
@@ -29,6 +30,8 @@ pub struct Config {
     pub name: String,
     /// Attempts that run at once.
     pub slots: usize,
+    /// How long an attempt may make no progress before it is ended.
+    pub stuck: Duration,
     /// Where and how revisions are fetched.
     pub pin: PinOptions,
 }
@@ -66,7 +69,8 @@ impl AgentRunner {
 pub async fn run(runner: AgentRunner, shutdown: Shutdown) {
     let runner = Arc::new(runner);
     let (queue, name, slots) = (Arc::clone(&runner.queue), runner.config.name.clone(), runner.config.slots);
-    ligase_queue::pull(queue, TaskKind::Remedy, &name, slots, &shutdown, |delivery, heartbeat| {
+    let stuck = runner.config.stuck;
+    ligase_queue::pull(queue, TaskKind::Remedy, &name, slots, stuck, &shutdown, |delivery, heartbeat| {
         let runner = Arc::clone(&runner);
         let key = delivery.key.digest.to_string();
         let span = attempt_span("remedy", &key, delivery.attempt, delivery.trace.as_deref());

@@ -19,7 +19,7 @@ use ligase_queue::{Delivery, Heartbeat, MAX_DELIVER, Settle, backoff};
 use ligase_record::{encode_gate_report, encode_patch};
 use ligase_remedy::{Answer, GateInput, GateOptions, Proposal, gate_verified, propose};
 use ligase_runtime::{blocking_stage, reached, stage, traceparent};
-use ligase_vcs::{Pinned, pin};
+use ligase_vcs::{Pinned, Watch, pin};
 use std::sync::Arc;
 
 type Failed = (FailureReason, String);
@@ -104,7 +104,7 @@ async fn change(
     let declarations = runner.objects().fetch_one(&declarations).await.map_err(unreachable)?;
     let (declared, now) =
         desk::declared(&declarations, &runner.inspector, asked.service.repository.clone(), asked.base)?;
-    let base = stage("remedy", "fetch", fetch(runner, task, asked.base)).await?;
+    let base = stage("remedy", "fetch", fetch(runner, task, asked.base, &heartbeat)).await?;
     heartbeat.beat();
     let made = {
         let runner = runner.clone();
@@ -127,18 +127,31 @@ fn read(task: &v1::RemedyTask) -> Result<Asked, convert::WireError> {
     })
 }
 
-async fn fetch(runner: &AgentRunner, task: &v1::RemedyTask, revision: Oid) -> Result<Arc<dyn SourceTree>, Failed> {
+async fn fetch(
+    runner: &AgentRunner,
+    task: &v1::RemedyTask,
+    revision: Oid,
+    heartbeat: &Heartbeat,
+) -> Result<Arc<dyn SourceTree>, Failed> {
     let location = convert::location("location", task.location.as_ref());
     let location = location.map_err(|e| (FailureReason::Malformed, e.to_string()))?;
-    let (hint, options) = (task.ref_hint.clone(), runner.config.pin.clone());
-    let Pinned { tree, .. } = tokio::task::spawn_blocking(move || match &location {
+    let (hint, options, heart) = (task.ref_hint.clone(), runner.config.pin.clone(), heartbeat.clone());
+    let fetched = tokio::task::spawn_blocking(move || match &location {
         convert::Location::Directory(path) => pin::directory(path, &revision),
-        convert::Location::Url(url) => pin::url(url, &revision, &hint, &options),
+        convert::Location::Url(url) => {
+            let watch = Watch { stop: &|| heart.is_over(), moved: &|| heart.beat() };
+            pin::url(url, &revision, &hint, &options, watch)
+        }
     })
     .await
-    .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?
-    .map_err(|error| (error.reason, error.detail))?;
-    Ok(Arc::new(tree))
+    .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?;
+    match fetched {
+        Ok(Pinned { tree, .. }) => Ok(Arc::new(tree)),
+        Err(_) if heartbeat.is_over() => {
+            Err((FailureReason::TooSlow, "the server sent nothing that counts; the fetch was ended".to_owned()))
+        }
+        Err(error) => Err((error.reason, error.detail)),
+    }
 }
 
 /// Proposes one patch for all findings; where the gate refuses it, one for each, so that one bad place does not keep the

@@ -14,7 +14,7 @@ use ligase_probe::ProbeSet;
 use ligase_proto::memory::{Connector, listener};
 use ligase_proto::principal::Principal;
 use ligase_proto::v1::api_client::ApiClient;
-use ligase_queue::MemoryQueue;
+use ligase_queue::{MemoryQueue, STUCK};
 use ligase_remedy::RemedySet;
 use ligase_runtime::{Shutdown, SystemClock};
 use ligase_vcs::{ChildSpec, PinOptions, RemoteLimits};
@@ -117,7 +117,7 @@ impl Embedded {
                 connector.channel(Principal { role: role.to_owned(), name: name.to_owned() })
             };
             let worker = ligase_worker::Worker {
-                config: ligase_worker::Config { name: "worker-1".to_owned(), slots, pin: pin.clone() },
+                config: ligase_worker::Config { name: "worker-1".to_owned(), slots, stuck: STUCK, pin: pin.clone() },
                 queue: Arc::clone(&queue) as _,
                 coordinator: channel("worker", "worker-1"),
                 probes: Arc::clone(&parts.probes),
@@ -125,7 +125,7 @@ impl Embedded {
             };
             roles.push(runtime.spawn(ligase_worker::run(worker, shutdown.clone())));
             let runner = ligase_agent_runner::AgentRunner {
-                config: ligase_agent_runner::Config { name: "agent-runner-1".to_owned(), slots, pin },
+                config: ligase_agent_runner::Config { name: "agent-runner-1".to_owned(), slots, stuck: STUCK, pin },
                 queue,
                 coordinator: channel("agent-runner", "agent-runner-1"),
                 inspector: parts.inspector,

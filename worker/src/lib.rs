@@ -17,6 +17,7 @@ use ligase_queue::TaskQueue;
 use ligase_runtime::{Shutdown, Supervisor, TaskEnd, attempt_span};
 use ligase_vcs::PinOptions;
 use std::sync::Arc;
+use std::time::Duration;
 use tonic::transport::Channel;
 use tracing::Instrument as _;
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub name: String,
     /// Attempts that run at once, for each kind of task.
     pub slots: usize,
+    /// How long an attempt may make no progress before it is ended.
+    pub stuck: Duration,
     /// Where and how revisions are fetched.
     pub pin: PinOptions,
 }
@@ -66,7 +69,8 @@ pub async fn run(worker: Worker, shutdown: Shutdown) {
         loops.spawn("worker-pull", TaskEnd::StopsTheRole, async move {
             let queue = Arc::clone(&worker.queue);
             let (name, slots) = (worker.config.name.clone(), worker.config.slots);
-            ligase_queue::pull(queue, kind, &name, slots, &shutdown, |delivery, heartbeat| {
+            let stuck = worker.config.stuck;
+            ligase_queue::pull(queue, kind, &name, slots, stuck, &shutdown, |delivery, heartbeat| {
                 let (worker, cache) = (Arc::clone(&worker), Arc::clone(&cache));
                 let key = delivery.key.digest.to_string();
                 let span = attempt_span(kind.name(), &key, delivery.attempt, delivery.trace.as_deref());

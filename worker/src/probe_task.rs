@@ -12,7 +12,7 @@ use ligase_proto::patience::{PATIENCE, patiently};
 use ligase_proto::{convert, v1};
 use ligase_queue::{Delivery, Heartbeat, MAX_DELIVER, Settle, backoff};
 use ligase_runtime::{count, reached, stage, traceparent};
-use ligase_vcs::{Pinned, pin};
+use ligase_vcs::{Pinned, Watch, pin};
 use std::sync::Arc;
 
 /// Runs one attempt and says how it is to be settled.
@@ -59,7 +59,8 @@ async fn look_at(
         return Err((FailureReason::Superseded, "this worker looks with another probe set".to_owned()));
     }
     let Pinned { tree, cloned, bytes_received } =
-        stage("probe", "fetch", fetch(worker, task.location.as_ref(), &task.revision, &task.ref_hint)).await?;
+        stage("probe", "fetch", fetch(worker, task.location.as_ref(), &task.revision, &task.ref_hint, &heartbeat))
+            .await?;
     count("ligase_clones_total", &[], u64::from(cloned));
     heartbeat.beat();
     reached("fetched");
@@ -93,18 +94,25 @@ pub(crate) async fn fetch(
     location: Option<&v1::Location>,
     revision: &[u8],
     ref_hint: &str,
+    heartbeat: &Heartbeat,
 ) -> Result<Pinned, Failed> {
     let malformed = |e: convert::WireError| (FailureReason::Malformed, e.to_string());
     let location = convert::location("location", location).map_err(malformed)?;
     let revision = convert::oid("revision", revision).map_err(malformed)?;
-    let (hint, options) = (ref_hint.to_owned(), worker.config.pin.clone());
-    tokio::task::spawn_blocking(move || match &location {
+    let (hint, options, heart) = (ref_hint.to_owned(), worker.config.pin.clone(), heartbeat.clone());
+    let fetched = tokio::task::spawn_blocking(move || match &location {
         convert::Location::Directory(path) => pin::directory(path, &revision),
-        convert::Location::Url(url) => pin::url(url, &revision, &hint, &options),
+        convert::Location::Url(url) => {
+            let watch = Watch { stop: &|| heart.is_over(), moved: &|| heart.beat() };
+            pin::url(url, &revision, &hint, &options, watch)
+        }
     })
     .await
-    .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?
-    .map_err(|error| (error.reason, error.detail))
+    .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?;
+    fetched.map_err(|error| match heartbeat.is_over() {
+        true => (FailureReason::TooSlow, "the server sent nothing that counts; the fetch was ended".to_owned()),
+        false => (error.reason, error.detail),
+    })
 }
 
 /// The attempt as the coordinator hears of it.

@@ -11,7 +11,7 @@ use ligase_proto::patience::{PATIENCE, patiently};
 use ligase_proto::{convert, v1};
 use ligase_queue::{Delivery, Heartbeat, Settle};
 use ligase_record::{decode_patch, decode_patch_record};
-use ligase_runtime::{stage, traceparent};
+use ligase_runtime::{reached, stage, traceparent};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Deli
     let Some(v1::task::Work::Verification(task)) = delivery.task.work.clone() else {
         return Settle::Term(FailureReason::Malformed.name().to_owned());
     };
+    reached("verification-leased");
     let asking = said(worker, &delivery);
     if let Err(settle) = begin(&asking, &delivery, &heartbeat).await {
         return settle;
@@ -56,9 +57,8 @@ async fn look_at(
     let malformed = |e: convert::WireError| (FailureReason::Malformed, e.to_string());
     let patch = convert::digest("patch", &task.patch).map_err(malformed)?;
     let patch = fetch_patch(&mut worker.objects(), &patch).await?;
-    let base =
-        stage("verification", "fetch", fetch(worker, task.location.as_ref(), &task.base_revision, &task.ref_hint))
-            .await?;
+    let base = fetch(worker, task.location.as_ref(), &task.base_revision, &task.ref_hint, &heartbeat);
+    let base = stage("verification", "fetch", base).await?;
     heartbeat.beat();
     let tree = Arc::new(OverlayTree::new(Arc::new(base.tree), &patch));
     let sent = stage("verification", "look", look_and_send(worker, cache, tree, heartbeat)).await?;

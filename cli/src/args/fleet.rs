@@ -113,6 +113,9 @@ pub struct Member {
     /// Attempts that run at once, of each kind [default: the number of cores]
     #[arg(long, value_name = "N", env = "LIGASE_SLOTS")]
     pub slots: Option<usize>,
+    /// Seconds without any progress after which an attempt is ended and given back
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, env = "LIGASE_STUCK")]
+    pub stuck: u64,
     /// Zones that this process serves beside `anywhere`, with commas between
     #[arg(long, value_name = "ZONES", value_delimiter = ',', env = "LIGASE_ZONES")]
     pub zones: Vec<String>,

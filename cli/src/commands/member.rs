@@ -19,6 +19,7 @@ use ligase_runtime::SystemClock;
 use ligase_vcs::{PinOptions, RemoteLimits};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tonic::transport::Channel;
 
 /// What both roles begin with.
@@ -30,6 +31,7 @@ struct Joined {
     parts: Parts,
     pin: PinOptions,
     slots: usize,
+    stuck: Duration,
     // Removed when the member ends, where no folder was named.
     _scratch: Option<tempfile::TempDir>,
 }
@@ -38,7 +40,12 @@ struct Joined {
 pub fn worker(args: &Member, cli: &Cli) -> Result<Exit, Failure> {
     let joined = join(args, cli, "worker")?;
     let worker = ligase_worker::Worker {
-        config: ligase_worker::Config { name: joined.me.name.clone(), slots: joined.slots, pin: joined.pin.clone() },
+        config: ligase_worker::Config {
+            name: joined.me.name.clone(),
+            slots: joined.slots,
+            stuck: joined.stuck,
+            pin: joined.pin.clone(),
+        },
         queue: Arc::clone(&joined.turnstile) as _,
         coordinator: joined.channel.clone(),
         probes: Arc::clone(&joined.parts.probes),
@@ -56,6 +63,7 @@ pub fn agent_runner(args: &Member, cli: &Cli) -> Result<Exit, Failure> {
         config: ligase_agent_runner::Config {
             name: joined.me.name.clone(),
             slots: joined.slots,
+            stuck: joined.stuck,
             pin: joined.pin.clone(),
         },
         queue: Arc::clone(&joined.turnstile) as _,
@@ -85,7 +93,8 @@ fn join(args: &Member, cli: &Cli, wanted: &'static str) -> Result<Joined, Failur
         let queue = JetStreamQueue::connect(&options).await.map_err(ServeError::from)?;
         Ok::<_, Failure>((channel, Turnstile::new(Arc::new(queue))))
     })?;
-    Ok(Joined { started, me, channel, turnstile, parts, pin, slots, _scratch: scratch })
+    let stuck = Duration::from_secs(args.stuck.max(1));
+    Ok(Joined { started, me, channel, turnstile, parts, pin, slots, stuck, _scratch: scratch })
 }
 
 /// The folder for fetched repositories.

@@ -1,33 +1,53 @@
 //! The bounded pull loop that worker and agent-runner share: pull only as many as there are free slots, renew while a
-//! progress counter moves, settle as the attempt says. What an attempt does is none of its business.
+//! progress counter moves, end what moves no more, settle as the attempt says. What an attempt does is none of its business.
 
 use crate::port::{Delivery, QueueError, Settle, TaskQueue};
 use ligase_domain::TaskKind;
-use ligase_runtime::Shutdown;
+use ligase_runtime::{Shutdown, count};
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 /// Renewals per lease: two may be lost before the lease lapses.
 const RENEWALS_PER_LEASE: u32 = 3;
 /// How long an attempt that is to be tried again waits, for each attempt before it.
 const BACKOFF: Duration = Duration::from_secs(2);
 
-/// A counter that an attempt moves while it gets somewhere; a lease is only renewed while it moves.
+/// How long an attempt that is ended may take to say so, before it is dropped where it stands.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long an attempt may make no progress, where nothing else is said: five leases of the usual length.
+pub const STUCK: Duration = Duration::from_secs(300);
+
+/// A counter that an attempt moves while it gets somewhere; a lease is only renewed while it moves. And the word, the other
+/// way, that the attempt is over: what it started has to be ended then.
 #[derive(Clone, Debug, Default)]
-pub struct Heartbeat(Arc<AtomicU64>);
+pub struct Heartbeat {
+    beats: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+}
 
 impl Heartbeat {
     /// Something was done.
     pub fn beat(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the attempt was ended because nothing moved any more.
+    pub fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
     }
 
     fn count(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.beats.load(Ordering::Relaxed)
+    }
+
+    fn end(&self) {
+        self.over.store(true, Ordering::Release);
     }
 }
 
@@ -37,12 +57,14 @@ pub fn backoff(attempt: u32) -> Duration {
 }
 
 /// Leases tasks of one kind until shutdown, and gives each to `attempt` with its heartbeat. At most `slots` run at once.
-/// On shutdown it stops pulling and waits for the attempts that it holds.
+/// One whose heart does not beat for the time of `stuck` is ended and given back, and its slot is free. On shutdown it stops
+/// pulling and waits for the attempts that it holds.
 pub async fn pull<F, W>(
     queue: Arc<dyn TaskQueue>,
     kind: TaskKind,
     holder: &str,
     slots: usize,
+    stuck: Duration,
     shutdown: &Shutdown,
     attempt: F,
 ) where
@@ -79,7 +101,7 @@ pub async fn pull<F, W>(
             let (heartbeat, queue) = (Heartbeat::default(), Arc::clone(&queue));
             let work = attempt(delivery.clone(), heartbeat.clone());
             held.spawn(async move {
-                hold(queue.as_ref(), &delivery, &heartbeat, work).await;
+                hold(queue.as_ref(), &delivery, &heartbeat, stuck, work).await;
                 drop(permit);
             });
         }
@@ -87,24 +109,36 @@ pub async fn pull<F, W>(
     while held.join_next().await.is_some() {}
 }
 
-/// Runs one attempt under its lease and settles it. An attempt that panics is given back.
+/// Runs one attempt under its lease and settles it. An attempt that panics, or that is stuck, is given back.
 async fn hold(
     queue: &dyn TaskQueue,
     delivery: &Delivery,
     heartbeat: &Heartbeat,
+    stuck: Duration,
     work: impl Future<Output = Settle> + Send + 'static,
 ) {
     let mut running = tokio::spawn(work);
     let (mut seen, mut tick) = (heartbeat.count(), tokio::time::interval(queue.ack_wait() / RENEWALS_PER_LEASE));
     tick.tick().await;
+    let mut moved = (seen, Instant::now());
     let how = loop {
         tokio::select! {
             ended = &mut running => break ended.unwrap_or_else(|error| {
                 tracing::error!(%error, task = %delivery.key, attempt = delivery.attempt, "attempt panicked");
                 Settle::Nak(backoff(delivery.attempt))
             }),
+            () = tokio::time::sleep_until(moved.1 + stuck) => {
+                let now = heartbeat.count();
+                if now == moved.0 {
+                    break end(delivery, heartbeat, stuck, &mut running).await;
+                }
+                moved = (now, Instant::now());
+            }
             _ = tick.tick() => {
                 let now = heartbeat.count();
+                if now != moved.0 {
+                    moved = (now, Instant::now());
+                }
                 if now != seen {
                     seen = now;
                     let _ = queue.renew(delivery.id).await;
@@ -114,6 +148,22 @@ async fn hold(
     };
     if let Err(error) = queue.settle(delivery.id, how).await {
         tracing::warn!(%error, task = %delivery.key, "cannot settle; the store decides what is complete");
+    }
+}
+
+/// Ends an attempt that makes no progress: it is told, so that it kills what it started and says why; what does not hear it
+/// is dropped, and its thread left to itself.
+async fn end(delivery: &Delivery, heartbeat: &Heartbeat, stuck: Duration, running: &mut JoinHandle<Settle>) -> Settle {
+    heartbeat.end();
+    let (kind, seconds) = (delivery.key.kind.name(), stuck.as_secs());
+    tracing::warn!(task = %delivery.key, attempt = delivery.attempt, seconds, "no progress; the attempt is ended");
+    count("ligase_attempts_stuck_total", &[("kind", kind)], 1);
+    match tokio::time::timeout(GRACE, &mut *running).await {
+        Ok(Ok(how)) => how,
+        Ok(Err(_)) | Err(_) => {
+            running.abort();
+            Settle::Nak(backoff(delivery.attempt))
+        }
     }
 }
 
@@ -144,7 +194,7 @@ mod tests {
         queue.publish(task()).await.unwrap();
         let (shutdown, tries) = (Shutdown::new(), Arc::new(AtomicU64::new(0)));
         let (stop, count) = (shutdown.clone(), Arc::clone(&tries));
-        let pulling = pull(Arc::clone(&queue) as _, TaskKind::Probe, "w", 2, &shutdown, move |_, _| {
+        let pulling = pull(Arc::clone(&queue) as _, TaskKind::Probe, "w", 2, STUCK, &shutdown, move |_, _| {
             let count = Arc::clone(&count);
             async move {
                 assert!(count.fetch_add(1, Ordering::Relaxed) > 1_000, "this attempt panics on purpose");
@@ -168,7 +218,8 @@ mod tests {
         let (shutdown, attempts) = (Shutdown::new(), Arc::new(AtomicU64::new(0)));
         let count = Arc::clone(&attempts);
         let stop = shutdown.clone();
-        pull(Arc::clone(&queue) as _, TaskKind::Probe, "w", 2, &shutdown, move |delivery, heart| {
+        let patient = ACK_WAIT * 100;
+        pull(Arc::clone(&queue) as _, TaskKind::Probe, "w", 2, patient, &shutdown, move |delivery, heart| {
             let (count, stop) = (Arc::clone(&count), stop.clone());
             async move {
                 count.fetch_add(1, Ordering::Relaxed);
@@ -187,5 +238,43 @@ mod tests {
         })
         .await;
         assert_eq!(attempts.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_is_stuck_is_ended_and_its_only_slot_is_free_for_others() {
+        let queue = Arc::new(MemoryQueue::new());
+        queue.publish(task()).await.unwrap();
+        queue.publish(v1::Task { key: Digest::of(b"u").as_bytes().to_vec(), ..task() }).await.unwrap();
+        let (shutdown, began) = (Shutdown::new(), Instant::now());
+        let (told, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (hears, ends, stop) = (Arc::clone(&told), Arc::clone(&done), shutdown.clone());
+        pull(Arc::clone(&queue) as _, TaskKind::Probe, "w", 1, STUCK, &shutdown, move |delivery, heart| {
+            let (hears, ends, stop) = (Arc::clone(&hears), Arc::clone(&ends), stop.clone());
+            async move {
+                let first = delivery.key.digest == Digest::of(b"t");
+                match (first, delivery.attempt) {
+                    // Hears that it is over.
+                    (true, 1) => {
+                        heart.beat();
+                        while !heart.is_over() {
+                            tokio::time::sleep(Duration::from_secs(1)).await;
+                        }
+                        hears.fetch_add(1, Ordering::Relaxed);
+                        return Settle::Nak(Duration::from_secs(1));
+                    }
+                    // Hears nothing.
+                    (true, 2) => std::future::pending::<()>().await,
+                    _ => {}
+                }
+                if ends.fetch_add(1, Ordering::Relaxed) == 1 {
+                    stop.request();
+                }
+                Settle::Ack
+            }
+        })
+        .await;
+        assert_eq!((told.load(Ordering::Relaxed), done.load(Ordering::Relaxed)), (1, 2));
+        assert!(began.elapsed() < STUCK * 3, "{:?}", began.elapsed());
+        assert!(queue.dead_letters(0).await.unwrap().is_empty());
     }
 }

@@ -16,6 +16,10 @@ mod debug {
     use rustix::process::{Signal, getpid, kill_process};
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    /// The kernel may hand a stop to another thread first, and this one would go on until that thread's turn comes.
+    const UNTIL_STOPPED: Duration = Duration::from_secs(1);
 
     /// Where to stop, and how often it is passed before.
     fn wanted() -> Option<&'static (String, u64)> {
@@ -34,6 +38,8 @@ mod debug {
         if at == stage && SEEN.fetch_add(1, Ordering::AcqRel) + 1 == *number {
             tracing::warn!(stage, number, "stops itself, as it was told");
             let _ = kill_process(getpid(), Signal::STOP);
+            // So that it stops here, and not some lines further on.
+            std::thread::sleep(UNTIL_STOPPED);
         }
     }
 }
