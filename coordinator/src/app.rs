@@ -2,7 +2,7 @@
 
 use crate::declared::Declared;
 use crate::desk::{Desk, Ended, Planned};
-use crate::fact::{Attempt, Fact, Remedied};
+use crate::fact::{Attempt, Fact, NOT_LOOKED_AT, Remedied};
 use crate::judging;
 use crate::ledger::{Ledger, LedgerError};
 use crate::members::Members;
@@ -132,7 +132,7 @@ impl App {
                 let agreed = match result {
                     Ok((root, observations)) => judging::verify(self, &intent, &base, &patch, &root, &observations)
                         .unwrap_or_else(|e| Err(("not-judged".to_owned(), e.to_string()))),
-                    Err((reason, detail)) => Err((format!("not-looked-at-{reason}"), detail)),
+                    Err((reason, detail)) => Err((format!("{NOT_LOOKED_AT}{reason}"), detail)),
                 };
                 self.ledger.record(vec![Fact::Verified { key, intent: intent.id(), patch, agreed }, ended])?;
                 ((0, 0), false, String::new())

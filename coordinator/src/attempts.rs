@@ -2,7 +2,7 @@
 
 use crate::fact::Attempt;
 use ligase_domain::{Digest, Timestamp};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 /// Tasks whose attempts are remembered; the journal has those of all.
 const TASKS_MAX: usize = 100_000;
@@ -29,7 +29,24 @@ pub struct Task {
     pub kind: String,
     /// In the order in which they were heard of.
     pub tried: Vec<Tried>,
+    /// Whether nobody asked for it any more when its sweep ended.
+    pub superseded: bool,
 }
+
+impl Task {
+    /// Whether somebody began it for a sweep that wanted it, and nobody said since how it ended as a whole.
+    fn is_open(&self) -> bool {
+        let cause = |t: &Tried| t.ended.as_ref().map(|(_, cause)| cause.clone()).unwrap_or_default();
+        let whole = |cause: &str| cause.starts_with("recorded") || cause.starts_with(SET_ASIDE);
+        let mut causes = self.tried.iter().map(cause);
+        !self.superseded && self.tried.iter().any(|t| cause(t) != NOT_PLANNED) && !causes.any(|c| whole(&c))
+    }
+}
+
+/// How an attempt ends that is told at its beginning that nobody plans its task.
+pub const NOT_PLANNED: &str = "not-planned";
+/// How the end of a task begins that the queue has set aside.
+pub const SET_ASIDE: &str = "set aside";
 
 /// The attempts at all tasks that are remembered.
 #[derive(Clone, Debug, Default)]
@@ -70,11 +87,25 @@ impl Attempts {
             }
         }
         let task = self.tasks.entry(attempt.key).or_default();
+        task.superseded = false;
         task.kind.clone_from(&attempt.kind);
         if task.tried.len() >= ATTEMPTS_MAX {
             task.tried.remove(0);
         }
         task
+    }
+
+    /// Notes that nobody asks for a task any more.
+    pub fn superseded(&mut self, key: &Digest) {
+        if let Some(task) = self.tasks.get_mut(key) {
+            task.superseded = true;
+        }
+    }
+
+    /// Tasks that were begun, have none of these records, and did not end otherwise.
+    pub fn open(&self, recorded: &HashSet<Digest>) -> Vec<(Digest, String)> {
+        let open = self.tasks.iter().filter(|(key, task)| task.is_open() && !recorded.contains(*key));
+        open.map(|(key, task)| (*key, task.kind.clone())).collect()
     }
 
     /// Tasks whose key begins so, in hex.
@@ -108,6 +139,39 @@ mod tests {
         let tried = &found[0].1.tried;
         assert_eq!(tried.iter().map(|t| t.ended.is_some()).collect::<Vec<_>>(), [false, true, true]);
         assert_eq!((tried[1].began, tried[2].began), (Some(Timestamp(2)), None));
+    }
+
+    #[test]
+    fn a_task_is_open_from_its_beginning_until_somebody_says_how_it_ended() {
+        let attempt = |task: &[u8], number| Attempt {
+            key: Digest::of(task),
+            kind: "probe".to_owned(),
+            number,
+            by: "worker/a".to_owned(),
+        };
+        let mut all = Attempts::default();
+        for (task, cause) in [
+            (&b"killed"[..], None),
+            (b"given-back", Some("given back: unreachable: gone")),
+            (b"recorded", Some("recorded")),
+            (b"set-aside", Some("set aside after 5 attempts: x")),
+            (b"never-wanted", Some(NOT_PLANNED)),
+        ] {
+            all.began(Timestamp(1), &attempt(task, 1));
+            cause.into_iter().for_each(|cause| all.ended(Timestamp(2), &attempt(task, 1), cause));
+        }
+        let open = |all: &Attempts, recorded: &[&[u8]]| -> Vec<Digest> {
+            all.open(&recorded.iter().map(|r| Digest::of(r)).collect()).into_iter().map(|(key, _)| key).collect()
+        };
+        let mut wanted = vec![Digest::of(b"killed"), Digest::of(b"given-back")];
+        wanted.sort();
+        assert_eq!(open(&all, &[]), wanted);
+        assert_eq!(open(&all, &[b"given-back"]), [Digest::of(b"killed")]);
+        all.superseded(&Digest::of(b"killed"));
+        assert!(open(&all, &[b"given-back"]).is_empty());
+        // Asked for again, it is open again.
+        all.began(Timestamp(3), &attempt(b"killed", 2));
+        assert_eq!(open(&all, &[b"given-back"]), [Digest::of(b"killed")]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use crate::app::App;
 use crate::changeset::{Action, Clause, Facts, Pull, step};
 use crate::fact::{ChangesetFact, Fact};
-use crate::forges::Opening;
+use crate::forges::{ForgeRefusal, Opening};
 use crate::judging::Judged;
 use crate::message::{self, About};
 use crate::planning::AllJudged;
@@ -213,10 +213,16 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, made
             tracing::warn!(%refusal, intent = %key.id(), "an open pull request cannot be brought up to date");
             return Ok(false);
         }
-        Err(refusal) => (changeset(ChangesetState::Held(refusal.to_string()), None, expected), false),
+        Err(refusal) => (changeset(held(key, &refusal), None, expected), false),
     };
     app.ledger.record(vec![Fact::Changeset(fact(changeset))])?;
     Ok(opened)
+}
+
+/// A pull request that cannot be opened now; the next sweep tries again.
+fn held(key: &IntentKey, refusal: &ForgeRefusal) -> ChangesetState {
+    tracing::warn!(%refusal, intent = %key.id(), "a pull request cannot be opened; the next sweep tries again");
+    ChangesetState::Held(refusal.to_string())
 }
 
 /// What the intent's clause is about, in the catalog's words.

@@ -6,12 +6,21 @@
 use crate::fields::{FieldError, Fields};
 use ligase_domain::{
     Changeset, ChangesetState, ClosedBy, Digest, EffectClass, FailureReason, FindingId, IntentId, IntentKey, Oid,
-    OrganisationId, Ownership, RepoPath, RepositoryId, Timestamp,
+    OrganisationId, Ownership, RepoPath, RepositoryId, Retry, Timestamp,
 };
 use std::collections::BTreeMap;
 
 /// How a sweep that changes nothing is written down.
 const PLAN: &str = "plan";
+
+/// How the reason begins that a patch was not looked at for; a failure's name follows.
+pub const NOT_LOOKED_AT: &str = "not-looked-at-";
+
+/// Whether a refusal by the verification may be another one the next time: nobody could look, and somebody may be able to.
+pub fn passes(reason: &str) -> bool {
+    let failure = reason.strip_prefix(NOT_LOOKED_AT).and_then(FailureReason::parse);
+    failure.is_some_and(|failure| failure.retry() == Retry::Later)
+}
 
 /// A repository as the forge listed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,6 +211,14 @@ pub enum Fact {
         /// How.
         cause: String,
     },
+    /// A task that somebody began reached its end without a result: its revision, its policy or its patch is gone, and nobody
+    /// asks for it any more. It stands for the task's record until it is asked for again.
+    Superseded {
+        /// The task's key.
+        key: Digest,
+        /// `probe`, `remedy` or `verification`.
+        kind: String,
+    },
     /// A period of the schedule passed without a sweep of its own: the one before it still ran, or nobody led.
     PeriodMissed {
         /// When it was due.
@@ -225,6 +242,7 @@ impl Fact {
             Self::AttemptBegan(_) => "attempt-began",
             Self::AttemptEnded { .. } => "attempt-ended",
             Self::PeriodMissed { .. } => "period-missed",
+            Self::Superseded { .. } => "superseded",
         }
     }
 
@@ -274,6 +292,7 @@ impl Fact {
             Self::AttemptBegan(attempt) => attempt.fields(),
             Self::AttemptEnded { attempt, cause } => attempt.fields().with("cause", cause.as_str()),
             Self::PeriodMissed { due } => Fields::new().with("due", due.0),
+            Self::Superseded { key, kind } => Fields::new().shown("key", key).with("kind", kind.as_str()),
             Self::SweepEnded { sweep, counts } => Fields::new().shown("sweep", sweep).rows(
                 "counts",
                 counts.iter().map(|(n, c)| Fields::new().with("name", n.as_str()).with("count", number(*c))),
@@ -329,6 +348,7 @@ impl Fact {
             "attempt-began" => Self::AttemptBegan(Attempt::read(f)?),
             "attempt-ended" => Self::AttemptEnded { attempt: Attempt::read(f)?, cause: f.text("cause")?.to_owned() },
             "period-missed" => Self::PeriodMissed { due: Timestamp(f.number("due")?) },
+            "superseded" => Self::Superseded { key: f.digest("key")?, kind: f.text("kind")?.to_owned() },
             "sweep-ended" => Self::SweepEnded {
                 sweep: f.digest("sweep")?,
                 counts: f
@@ -675,6 +695,7 @@ mod tests {
             Fact::AttemptBegan(attempt.clone()),
             Fact::AttemptEnded { attempt, cause: "recorded".to_owned() },
             Fact::PeriodMissed { due: Timestamp(9) },
+            Fact::Superseded { key: Digest::of(b"k"), kind: "remedy".to_owned() },
         ];
         for state in every_state() {
             facts.push(Fact::Changeset(ChangesetFact {

@@ -2,7 +2,7 @@
 //! The decision is `policy::plan`'s.
 
 use crate::changeset;
-use crate::fact::{ChangesetFact, Fact, Placed};
+use crate::fact::{self, ChangesetFact, Fact, Placed};
 use crate::judging::Judged;
 use crate::state::{RemedyState, State};
 use crate::sweep::Running;
@@ -113,6 +113,8 @@ fn abstained(remedy: &RemedyState, finding: &Finding, current: bool, tried: bool
     let refused =
         || remedy.refused.last().map_or_else(|| "no-patch-made".to_owned(), |r| format!("refused-{}", r.reason));
     match (&remedy.patch, &remedy.verified) {
+        // Nobody could look at it: the next sweep asks again.
+        (Some(_), Some(Err((reason, _)))) if fact::passes(reason) && !tried => None,
         (Some(_), Some(Err((reason, _)))) => Some(format!("refused-{reason}")),
         (Some((_, _, patched)), _) if patched.contains(&finding.id) => tried.then(|| "forge-refused".to_owned()),
         (Some(_), _) | (None, _) => Some(refused()),
@@ -191,8 +193,16 @@ pub fn placed(
         let reason = current.as_ref().map_or("changeset", ChangesetState::name).to_owned();
         put(*finding, "changeset", reason, intent.to_string(), None);
     }
+    let organisation = OrganisationId(running.declared.organisation.name.clone());
+    let intents: BTreeMap<FindingId, IntentId> = judged
+        .values()
+        .flatten()
+        .flat_map(|j| j.assessment.findings.iter().filter(|f| f.is_open()).map(move |f| (j, f)))
+        .map(|(j, f)| (f.id, intent_of(&organisation, j, f).id()))
+        .collect();
     for (finding, reason) in &plan.abstained {
-        put(*finding, "abstained", reason.clone(), detail(state, *finding), None);
+        let detail = detail(state, *finding, intents.get(finding), reason);
+        put(*finding, "abstained", reason.clone(), detail, None);
     }
     for waiting in &plan.waiting {
         let watched = repository.get(&waiting.finding).is_some_and(|r| !running.forges.can_publish(r));
@@ -204,9 +214,20 @@ pub fn placed(
 }
 
 /// What is known about an abstention.
-fn detail(state: &State, finding: FindingId) -> String {
-    let mut known = state.remedies.values().flat_map(|r| &r.abstained);
-    known.find(|a| a.finding == finding).map(|a| a.detail.clone()).unwrap_or_default()
+fn detail(state: &State, finding: FindingId, intent: Option<&IntentId>, reason: &str) -> String {
+    let remedy = intent.and_then(|id| state.remedies.get(id));
+    let known = if reason.starts_with("remedy-failed-") {
+        remedy.and_then(|r| r.failure.as_ref()).map(|(_, detail)| detail.clone())
+    } else if reason.strip_prefix("refused-").is_some_and(fact::passes) {
+        remedy.and_then(|r| r.verified.as_ref()?.as_ref().err()).map(|(_, detail)| detail.clone())
+    } else if reason == "forge-refused" {
+        let last = intent.and_then(|id| state.changesets.get(id)?.last());
+        last.and_then(|f| if let ChangesetState::Held(why) = &f.changeset.state { Some(why.clone()) } else { None })
+    } else {
+        let mut known = state.remedies.values().flat_map(|r| &r.abstained);
+        known.find(|a| a.finding == finding).map(|a| a.detail.clone())
+    };
+    known.unwrap_or_default()
 }
 
 /// The facts that say what has changed since the last time.

@@ -5,7 +5,7 @@
 
 use crate::attempts::Attempts;
 use crate::changeset;
-use crate::fact::{Abstained, ChangesetFact, Fact, ListedRepository, Placed, ProbedResult, Refused, Remedied};
+use crate::fact::{self, Abstained, ChangesetFact, Fact, ListedRepository, Placed, ProbedResult, Refused, Remedied};
 use ligase_domain::{
     Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome, RepoPath,
     RepositoryId, Retry, ServiceId, Timestamp,
@@ -195,6 +195,7 @@ impl State {
             }),
             Fact::AttemptBegan(attempt) => self.attempts.began(at, attempt),
             Fact::AttemptEnded { attempt, cause } => self.attempts.ended(at, attempt, cause),
+            Fact::Superseded { key, .. } => self.attempts.superseded(key),
             Fact::PeriodMissed { due } => {
                 let count = self.missed.map_or(0, |(_, count)| count);
                 self.missed = Some((*due, count + 1));
@@ -232,7 +233,10 @@ impl State {
     }
 
     fn verified(&mut self, key: &Digest, intent: &IntentId, patch: &Digest, agreed: &Result<(), (String, String)>) {
-        self.terminal.insert(*key);
+        // What nobody could look at is looked at again by the next sweep, as a repository is.
+        if !matches!(agreed, Err((reason, _)) if fact::passes(reason)) {
+            self.terminal.insert(*key);
+        }
         let Some(remedy) = self.remedies.get_mut(intent) else { return };
         let Some((object, report, _)) = remedy.patch.as_ref() else { return };
         if object != patch {

@@ -206,12 +206,8 @@ impl Pass {
         let running = Arc::new(running);
         app.set_running(Some(Arc::clone(&running)));
         let began_ms = running.now.0;
-        let mut summary = v1::SweepSummary {
-            sweep: running.sweep.to_string(),
-            repositories: listed.len() as u64,
-            ..Default::default()
-        };
-        summary.unreachable = problems;
+        let (sweep, repositories) = (running.sweep.to_string(), listed.len() as u64);
+        let summary = v1::SweepSummary { sweep, repositories, unreachable: problems, ..Default::default() };
         let (judged, tried) = (Arc::default(), BTreeSet::new());
         let app = Arc::clone(app);
         Ok(Ok(Self {
@@ -574,7 +570,13 @@ impl Pass {
         summary.patches_gated = gated;
         ligase_runtime::reached("sweep-ends");
         let (app, sweep, counts) = (Arc::clone(&self.app), self.running.sweep, counts(&summary));
-        blocking(move || Ok(app.ledger.record(vec![Fact::SweepEnded { sweep, counts }])?)).await?;
+        blocking(move || {
+            // Nothing is planned any more: what was begun and has no record was for a revision or a policy that is gone.
+            let open = app.ledger.read(|s| s.attempts.open(&s.terminal));
+            let over = open.into_iter().map(|(key, kind)| Fact::Superseded { key, kind });
+            Ok(app.ledger.record(over.chain([Fact::SweepEnded { sweep, counts }]).collect())?)
+        })
+        .await?;
         let elapsed = self.app.ledger.now().0.saturating_sub(self.began_ms);
         summary.milliseconds = u64::try_from(elapsed).unwrap_or(0);
         let message = v1::SweepProgress {

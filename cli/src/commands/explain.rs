@@ -67,14 +67,14 @@ pub fn task_json(a: &ExplainTaskAnswer) -> serde_json::Value {
         .iter()
         .map(|t| json!({"attempt": t.attempt, "by": t.by, "began": t.began, "ended": t.ended, "cause": t.cause}))
         .collect();
-    json!({"key": a.key, "kind": a.kind, "subject": a.subject, "state": a.state, "attempts": attempts})
+    json!({"key": a.key, "kind": a.kind, "subject": a.subject, "state": a.state, "detail": a.detail, "attempts": attempts})
 }
 
 /// Prints a task and its attempts.
 pub fn print_task(a: &ExplainTaskAnswer) {
     println!("{} {}  {}", styled(style::BOLD, &a.kind), a.key, a.state);
-    if !a.subject.is_empty() {
-        println!("  {}", a.subject);
+    for text in [&a.subject, &a.detail].into_iter().filter(|t| !t.is_empty()) {
+        println!("  {text}");
     }
     let row = |t: &ligase_proto::v1::AttemptRow| {
         vec![t.attempt.to_string(), t.by.clone(), t.began.clone(), t.ended.clone(), t.cause.clone()]

@@ -5,6 +5,7 @@
 
 use super::{blocking, malformed, refused, role};
 use crate::app::{App, Ingested};
+use crate::attempts::NOT_PLANNED;
 use crate::desk::Planned;
 use crate::fact::{Abstained, Attempt, Declaration, Fact, ProbedResult, Refused, Remedied};
 use ligase_domain::{Digest, RepoPath, TaskKind};
@@ -47,9 +48,13 @@ impl Fleet for FleetService {
         if asked.attempt > 0 {
             let attempt = Attempt { key: key.digest, kind: asked.kind, number: asked.attempt, by: who.to_string() };
             let mut facts = vec![Fact::AttemptBegan(attempt.clone())];
-            if recorded {
-                facts.push(Fact::AttemptEnded { attempt, cause: "recorded-already".to_owned() });
-            }
+            let over = match (recorded, planned) {
+                (true, _) => Some("recorded-already"),
+                // Of a revision or a policy that is gone, or of a sweep that is taken up in a moment.
+                (false, false) => Some(NOT_PLANNED),
+                (false, true) => None,
+            };
+            facts.extend(over.map(|cause| Fact::AttemptEnded { attempt, cause: cause.to_owned() }));
             let app = Arc::clone(&self.0);
             blocking(move || app.ledger.record(facts).map_err(|e| Status::unavailable(e.to_string()))).await?;
         }

@@ -1,7 +1,7 @@
 //! What people who run a fleet ask: who works, what waits, what was set aside, what became of a task.
 
 use crate::app::App;
-use crate::attempts::Tried;
+use crate::attempts::{SET_ASIDE, Task, Tried};
 use crate::desk::Planned;
 use ligase_domain::{Digest, Timestamp};
 use ligase_proto::v1;
@@ -43,15 +43,20 @@ pub async fn fleet(app: &App) -> Result<v1::FleetAnswer, Status> {
 /// Every attempt at a task, and whether it has its record.
 pub fn explain_task(app: &App, prefix: &str) -> Result<v1::ExplainTaskAnswer, Status> {
     let prefix = prefix.to_ascii_lowercase();
-    let found: Vec<(Digest, String, Vec<Tried>, bool)> = app.ledger.read(|s| {
+    let found: Vec<(Digest, Task, bool)> = app.ledger.read(|s| {
         let tasks = s.attempts.by_prefix(&prefix).into_iter();
-        tasks.map(|(key, t)| (key, t.kind.clone(), t.tried.clone(), s.terminal.contains(&key))).collect()
+        tasks.map(|(key, t)| (key, t.clone(), s.terminal.contains(&key))).collect()
     });
-    let (key, kind, tried, recorded) = super::api::one("task", &prefix, "ligase fleet status", found)?;
+    let (key, Task { kind, tried, superseded }, recorded) =
+        super::api::one("task", &prefix, "ligase fleet status", found)?;
     let planned = app.desk.planned(&key);
+    let cause = |t: &Tried| t.ended.as_ref().map(|(_, cause)| cause.clone());
+    let set_aside = tried.last().and_then(cause).filter(|cause| cause.starts_with(SET_ASIDE));
     let state = match (recorded, &planned) {
         (true, _) => "recorded",
         (false, Some(_)) => "planned",
+        (false, None) if superseded => "superseded",
+        (false, None) if set_aside.is_some() => "set-aside",
         (false, None) => "unknown",
     };
     let last = tried.len();
@@ -61,7 +66,7 @@ pub fn explain_task(app: &App, prefix: &str) -> Result<v1::ExplainTaskAnswer, St
         kind,
         subject: planned.as_ref().map(subject).unwrap_or_default(),
         state: state.to_owned(),
-        detail: String::new(),
+        detail: if state == "set-aside" { set_aside.unwrap_or_default() } else { String::new() },
         attempts,
     })
 }

@@ -3,9 +3,10 @@
 
 use super::{Pass, SweepError, blocking};
 use crate::app::App;
+use crate::attempts::SET_ASIDE;
 use crate::desk::Planned;
-use crate::fact::{Attempt, Fact};
-use ligase_domain::{FailureReason, RepositoryId, TaskKey};
+use crate::fact::{Attempt, Fact, NOT_LOOKED_AT, Remedied};
+use ligase_domain::{Digest, FailureReason, RepositoryId, TaskKey};
 use ligase_proto::convert::digest_bytes;
 use ligase_proto::v1;
 use ligase_queue::{Published, QueueError};
@@ -81,7 +82,7 @@ impl Pass {
         Ok(())
     }
 
-    /// Ends what the queue has set aside: after its last attempt a task has a terminal record too.
+    /// Ends what the queue has set aside: after its last attempt a task has a record too. The next sweep asks again.
     async fn bury(&mut self) -> Result<(), SweepError> {
         let seen = self.app.letters.load(Ordering::Acquire);
         let Ok(letters) = self.app.queue.dead_letters(seen).await else { return Ok(()) };
@@ -93,11 +94,8 @@ impl Pass {
             count("ligase_dead_letters_total", &[("kind", &kind)], 1);
             let detail = format!("{} attempts: {}", letter.attempts, letter.reason);
             let attempt = Attempt { key, kind, number: letter.attempts, by: "queue".to_owned() };
-            let mut facts = vec![Fact::AttemptEnded { attempt, cause: format!("set aside after {detail}") }];
-            if let Planned::Probe { repository, revision } = planned {
-                let (probe_set, result) = (self.app.config.probe_set, Err((FailureReason::Crashed, detail)));
-                facts.push(Fact::Probed { key, repository, revision, probe_set, result });
-            }
+            let mut facts = vec![Fact::AttemptEnded { attempt, cause: format!("{SET_ASIDE} after {detail}") }];
+            facts.push(self.died(key, planned, detail));
             let app = Arc::clone(&self.app);
             blocking(move || {
                 let _turn = app.desk.turn(&key);
@@ -111,6 +109,28 @@ impl Pass {
             self.app.desk.end(key, (0, 0), false, String::new());
         }
         Ok(())
+    }
+}
+
+impl Pass {
+    /// The record of a task over which everybody died who took it.
+    fn died(&self, key: Digest, planned: Planned, detail: String) -> Fact {
+        let crashed = FailureReason::Crashed;
+        match planned {
+            Planned::Probe { repository, revision } => {
+                let (probe_set, result) = (self.app.config.probe_set, Err((crashed, detail)));
+                Fact::Probed { key, repository, revision, probe_set, result }
+            }
+            Planned::Remedy { intent, base, .. } => {
+                let (patch, failure) = (None, Some((crashed, detail)));
+                let (patched, abstained, refused) = (Vec::new(), Vec::new(), Vec::new());
+                Fact::Remedied(Remedied { key, intent: intent.id(), base, patch, patched, abstained, refused, failure })
+            }
+            Planned::Verification { intent, patch, .. } => {
+                let agreed = Err((format!("{NOT_LOOKED_AT}{crashed}"), detail));
+                Fact::Verified { key, intent: intent.id(), patch, agreed }
+            }
+        }
     }
 }
 

@@ -1978,7 +1978,7 @@ pub struct ExplainTaskAnswer {
     /// what it is about, in words
     #[prost(string, tag = "3")]
     pub subject: ::prost::alloc::string::String,
-    /// recorded | planned | unknown
+    /// recorded | planned | superseded | set-aside | unknown
     #[prost(string, tag = "4")]
     pub state: ::prost::alloc::string::String,
     #[prost(string, tag = "5")]
