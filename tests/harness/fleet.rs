@@ -24,7 +24,7 @@ pub const LEASE: u64 = 2;
 /// Seconds of a term of leadership.
 pub const TERM: u64 = 2;
 /// Whoever may be started; each has a certificate.
-const IDENTITIES: [&str; 12] = [
+const IDENTITIES: [&str; 13] = [
     "coordinator/c1",
     "coordinator/c2",
     "worker/w1",
@@ -35,6 +35,7 @@ const IDENTITIES: [&str; 12] = [
     "worker/w6",
     "agent-runner/r1",
     "agent-runner/r2",
+    "agent-runner/r3",
     "person/ada",
     "person/bob",
 ];
@@ -44,13 +45,18 @@ const IDENTITIES: [&str; 12] = [
 /// # Panics
 /// When it is not so in time; so everywhere below.
 #[track_caller]
-pub fn wait_for<T>(what: &str, mut so: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, so: impl FnMut() -> Option<T>) -> T {
+    wait_for_within(PATIENCE, what, so)
+}
+
+#[track_caller]
+fn wait_for_within<T>(patience: Duration, what: &str, mut so: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
         if let Some(value) = so() {
             return value;
         }
-        assert!(began.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(began.elapsed() < patience, "not within {patience:?}: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
@@ -74,6 +80,8 @@ pub struct Fleet {
     pub nats_through: BTreeMap<String, String>,
     /// Instead of the coordinators' own addresses, for members that are started from now on.
     pub coordinators_through: BTreeMap<String, String>,
+    /// Seconds of a lease, for whoever is started from now on; the same for all who work together.
+    pub lease: u64,
     ports: BTreeMap<String, u16>,
     metrics: BTreeMap<String, u16>,
     processes: BTreeMap<String, Process>,
@@ -94,7 +102,8 @@ impl Fleet {
         let ports = ["c1", "c2"].map(|name| (name.to_owned(), free_port())).into();
         let metrics = ["c1", "c2"].map(|name| (name.to_owned(), free_port())).into();
         let (nats_through, coordinators_through) = (BTreeMap::new(), BTreeMap::new());
-        Self { organisation, nats, nats_through, coordinators_through, ports, metrics, processes: BTreeMap::new() }
+        let (lease, processes) = (LEASE, BTreeMap::new());
+        Self { organisation, nats, nats_through, coordinators_through, lease, ports, metrics, processes }
     }
 
     /// The address of a coordinator, whether it runs or not.
@@ -135,7 +144,7 @@ impl Fleet {
         };
         let verb = if role == "coordinator" { "serve" } else { role };
         let mut words = Self::certificate(role, name);
-        let lease = LEASE.to_string();
+        let lease = self.lease.to_string();
         words.extend(["--nats".to_owned(), self.nats_urls(name), "--lease".to_owned(), lease]);
         if role == "coordinator" {
             let address = self.address(name);
@@ -148,7 +157,10 @@ impl Fleet {
             words.extend(["--replicas".to_owned(), replicas, "--term".to_owned(), TERM.to_string()]);
         } else {
             let coordinators = self.coordinators_through.get(name).cloned().unwrap_or_else(|| self.coordinators());
-            words.extend(["--coordinator".to_owned(), coordinators, "--slots".to_owned(), "1".to_owned()]);
+            words.extend(["--coordinator".to_owned(), coordinators]);
+            if environment.iter().all(|(name, _)| *name != "LIGASE_SLOTS") {
+                words.extend(["--slots", "1"].map(str::to_owned));
+            }
         }
         let log = File::options().create(true).append(true).open(self.log(name)).expect("a log");
         let mut command = command(program());
@@ -161,6 +173,27 @@ impl Fleet {
     /// Starts all of these without variables.
     pub fn start_all(&mut self, names: &[&str]) {
         names.iter().for_each(|name| self.start(name, &[]));
+    }
+
+    /// The most memory that a process has held so far, in bytes.
+    pub fn peak_memory(&self, name: &str) -> u64 {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.pid(name).as_raw_nonzero())).unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+        kib.expect("a process that runs has a peak") * 1024
+    }
+
+    /// What the children of a process were started with, of those that live.
+    pub fn children(&self, name: &str) -> Vec<String> {
+        let parent = self.pid(name).as_raw_nonzero().to_string();
+        let of = |entry: fs::DirEntry| {
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            let words: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+            let started = fs::read_to_string(entry.path().join("cmdline")).ok()?;
+            (words[1] == parent && words[0] != "Z").then(|| started.replace('\0', " "))
+        };
+        fs::read_dir("/proc").expect("a list of processes").flatten().filter_map(of).collect()
     }
 
     fn pid(&self, name: &str) -> Pid {
@@ -266,7 +299,7 @@ impl Fleet {
     /// Sweeps to the end, however often a coordinator has to be asked: one may be taking over, or ending what another began.
     #[track_caller]
     pub fn sweep(&self) -> Value {
-        wait_for("a sweep runs to its end", || {
+        wait_for_within(SWEEP, "a sweep runs to its end", || {
             let run = self.ask(&["sweep"]);
             if matches!(run.code, 0 | 1) {
                 return Some(run.json());

@@ -4,7 +4,7 @@
 //! Lost: a revision of an ended sweep's manifest without a terminal record before that end; a sweep that another one
 //! replaced and whose repositories none that ended has; a pull request that the journal does not know, or that the forge does
 //! not have. Duplicated: a task with two terminal records, an intent with two pull requests. Stuck: a last sweep without
-//! an end, a task that was begun and has no terminal record.
+//! an end, a task that was begun and has no terminal record; a record that says that nobody wants it any more is one.
 
 use crate::{Organisation, git};
 use serde_json::Value;
@@ -71,7 +71,8 @@ struct Reading {
     terminal: BTreeMap<(String, String), Vec<Value>>,
     /// Repository and revision of each terminal record of a look.
     looked: BTreeSet<(String, String)>,
-    begun: BTreeSet<(String, String)>,
+    /// How many attempts were begun at each task, but for those that were told at once that nobody plans it.
+    begun: BTreeMap<(String, String), usize>,
     sweeps: Vec<(String, Sweep)>,
     numbers: BTreeMap<(String, u64), BTreeSet<String>>,
     of_intent: BTreeMap<String, BTreeSet<u64>>,
@@ -100,20 +101,22 @@ impl Reading {
             "probed" | "remedied" | "verified" => {
                 let key = (kind_of(kind).to_owned(), text(fields, "key"));
                 let records = self.terminal.entry(key).or_default();
-                // A revision that nobody could look at is asked for again by the next sweep: what it says then stands.
-                if kind == "probed" {
-                    records.retain(|earlier| earlier["failed"].is_null());
-                }
+                // What nobody could look at or mend is asked for again by the next sweep: what it says then stands.
+                records.retain(|earlier| !is_asked_again(kind, earlier));
                 records.push(fields.clone());
                 if kind == "probed" {
                     self.looked.insert((text(fields, "repository"), text(fields, "revision")));
                 }
             }
             "attempt-began" => {
-                self.begun.insert((text(fields, "kind"), text(fields, "key")));
+                *self.begun.entry((text(fields, "kind"), text(fields, "key"))).or_default() += 1;
             }
-            "attempt-ended" if text(fields, "cause").starts_with("set aside") => {
-                // What is set aside is ended; a look has a terminal record beside it, the others have none.
+            "attempt-ended" if fields["cause"] == "not-planned" => {
+                let begun = self.begun.entry((text(fields, "kind"), text(fields, "key"))).or_default();
+                *begun = begun.saturating_sub(1);
+            }
+            "superseded" => {
+                // Nobody wants it any more; if somebody does again, its end is another one.
                 self.begun.remove(&(text(fields, "kind"), text(fields, "key")));
             }
             "changeset" => {
@@ -162,7 +165,8 @@ impl Reading {
                 verdict.duplicated.push(format!("{kind} task {key} has {} {differ} terminal records", records.len()));
             }
         }
-        for task in self.begun.iter().filter(|task| !self.terminal.contains_key(*task)) {
+        let begun = self.begun.iter().filter(|(_, attempts)| **attempts > 0).map(|(task, _)| task);
+        for task in begun.filter(|task| !self.terminal.contains_key(*task)) {
             verdict.stuck.push(format!("{} task {} was begun and never ended", task.0, task.1));
         }
         let covered: BTreeSet<&String> =
@@ -201,6 +205,16 @@ impl Reading {
                     .push(format!("pull request {number} of {repository} is in the journal and not at the forge"));
             }
         }
+    }
+}
+
+/// Whether a record says that its task came to nothing for a reason that may pass.
+fn is_asked_again(kind: &str, record: &Value) -> bool {
+    let passes = |reason: &str| matches!(reason, "crashed" | "too-slow" | "unreachable" | "machine");
+    match kind {
+        "probed" => !record["failed"].is_null(),
+        "remedied" => record["failed"].as_str().is_some_and(passes),
+        _ => record["disagreed"].as_str().and_then(|r| r.strip_prefix("not-looked-at-")).is_some_and(passes),
     }
 }
 

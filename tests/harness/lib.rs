@@ -9,6 +9,10 @@ pub mod collector;
 mod fleet;
 mod git;
 mod history;
+/// A git server of the room that fetches, well-behaved or not, compiled here for the same reason.
+#[expect(missing_docs, reason = "they stand where it is at home")]
+#[path = "../../crates/vcs/tests/fixture/http.rs"]
+pub mod http;
 /// The queue's own helper, compiled here: this package depends on no room of the house that ships.
 #[path = "../../crates/queue/src/testing.rs"]
 pub mod nats;
@@ -16,6 +20,7 @@ mod organisation;
 mod proxy;
 mod run;
 mod samples;
+mod wiretap;
 
 pub use binary::{demo, fresh, program, swept};
 pub use fleet::{Fleet, LEASE, PATIENCE, TERM, free_port, wait_for};
@@ -25,6 +30,7 @@ pub use organisation::{Organisation, finding_rows, statements, symbols};
 pub use proxy::Proxy;
 pub use run::{Run, Started, command, ligase, ligase_in, start};
 pub use samples::{POLICY, dna, service_files, write_tree};
+pub use wiretap::{Heard, Wiretap};
 
 use std::path::Path;
 

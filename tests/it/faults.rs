@@ -6,12 +6,16 @@
 
 mod changes;
 mod coordinators;
+mod escape;
 mod history;
 mod identities;
 mod network;
 mod poison;
 mod queue;
+mod slow;
 mod stores;
+mod stuck;
+mod twice;
 mod workers;
 
 use ligase_tests::{Fleet, Organisation, judge, pull_refs};

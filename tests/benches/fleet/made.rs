@@ -98,7 +98,7 @@ fn hash(text: &str) -> u64 {
 pub fn files(repository: usize) -> Vec<(String, String)> {
     let name = format!("service-{repository:06}");
     let mut all: Vec<(String, String)> = text::foundations().into_iter().map(|(p, t)| (p.to_owned(), t)).collect();
-    if repository % UNDECLARED != 0 {
+    if !repository.is_multiple_of(UNDECLARED) {
         all.push(("dna.yaml".to_owned(), text::dna(&name)));
     }
     all.push(("infra/providers.tf".to_owned(), text::provider()));

@@ -14,7 +14,7 @@ use ligase_proto::client::Objects;
 use ligase_proto::socket::{Addresses, Credentials, channel};
 use ligase_proto::v1::{self, fleet_client::FleetClient};
 use ligase_queue::raw::{Load, publish_pull_ack};
-use ligase_queue::{JetStreamQueue, QueueOptions, Settle, TaskQueue, backoff, pull};
+use ligase_queue::{JetStreamQueue, QueueOptions, STUCK, Settle, TaskQueue, backoff, pull};
 use ligase_record::{ObservationSet, encode_observation_set, encode_observations};
 use ligase_runtime::{Shutdown, SystemClock};
 use std::collections::BTreeMap;
@@ -135,34 +135,42 @@ async fn worker(
     let named = [named[0].as_bytes().to_vec(), named[1].as_bytes().to_vec()];
     let (stop, done, last, bytes) = (Shutdown::new(), Arc::clone(done), Arc::clone(last), Arc::clone(bytes));
     Ok(tokio::spawn(async move {
-        pull(Arc::new(queue) as Arc<dyn TaskQueue>, TaskKind::Probe, "w1", HELD, &stop, |delivery, heartbeat| {
-            let (mut client, [observations, root]) = (client.clone(), named.clone());
-            let (done, bytes, ends) = (Arc::clone(&done), Arc::clone(&bytes), stop.clone());
-            async move {
-                bytes.fetch_max(prost::Message::encoded_len(&delivery.task), Ordering::SeqCst);
-                let attempt = Attempt::new(client.clone(), &delivery.task, delivery.attempt);
-                if !matches!(attempt.begin(|| heartbeat.beat()).await, Ok(Begun::Wanted)) {
-                    return Settle::Nak(backoff(delivery.attempt));
-                }
-                let said = v1::Attempt {
-                    key: delivery.task.key.clone(),
-                    sweep: delivery.task.sweep.clone(),
-                    publication: delivery.task.publication,
-                    number: delivery.attempt,
-                };
-                let report = v1::ProbeReport { attempt: Some(said), root, observations, ..Default::default() };
-                match client.report_probe(report).await {
-                    Ok(_) => {
-                        if done.fetch_add(1, Ordering::SeqCst) + 1 == count {
-                            // It takes nothing more, and ends when what it holds is acknowledged.
-                            ends.request();
-                        }
-                        Settle::Ack
+        pull(
+            Arc::new(queue) as Arc<dyn TaskQueue>,
+            TaskKind::Probe,
+            "w1",
+            HELD,
+            STUCK,
+            &stop,
+            |delivery, heartbeat| {
+                let (mut client, [observations, root]) = (client.clone(), named.clone());
+                let (done, bytes, ends) = (Arc::clone(&done), Arc::clone(&bytes), stop.clone());
+                async move {
+                    bytes.fetch_max(prost::Message::encoded_len(&delivery.task), Ordering::SeqCst);
+                    let attempt = Attempt::new(client.clone(), &delivery.task, delivery.attempt);
+                    if !matches!(attempt.begin(|| heartbeat.beat()).await, Ok(Begun::Wanted)) {
+                        return Settle::Nak(backoff(delivery.attempt));
                     }
-                    Err(_) => Settle::Nak(backoff(delivery.attempt)),
+                    let said = v1::Attempt {
+                        key: delivery.task.key.clone(),
+                        sweep: delivery.task.sweep.clone(),
+                        publication: delivery.task.publication,
+                        number: delivery.attempt,
+                    };
+                    let report = v1::ProbeReport { attempt: Some(said), root, observations, ..Default::default() };
+                    match client.report_probe(report).await {
+                        Ok(_) => {
+                            if done.fetch_add(1, Ordering::SeqCst) + 1 == count {
+                                // It takes nothing more, and ends when what it holds is acknowledged.
+                                ends.request();
+                            }
+                            Settle::Ack
+                        }
+                        Err(_) => Settle::Nak(backoff(delivery.attempt)),
+                    }
                 }
-            }
-        })
+            },
+        )
         .await;
         last.store(SystemClock.now_ms().unsigned_abs(), Ordering::SeqCst);
     }))
