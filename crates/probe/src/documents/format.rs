@@ -243,7 +243,8 @@ pub(super) fn load(files: &[CatalogFile]) -> Result<Vec<DocumentProbe>, Vec<Docu
     let kinds: BTreeSet<&str> =
         files.iter().filter_map(|f| f.path.strip_prefix("kinds/")?.strip_suffix(".yaml")).collect();
     let (mut probes, mut errors) = (Vec::new(), Vec::new());
-    let ours = |path: &str| FORMATS.iter().any(|f| path.starts_with(&format!("probes/{f}/")));
+    let ours =
+        |path: &str| path != super::places::FILE && FORMATS.iter().any(|f| path.starts_with(&format!("probes/{f}/")));
     for file in files.iter().filter(|f| ours(&f.path)) {
         match read_many::<ProbeDocument>(&file.path, &file.bytes, API_VERSION, "Probe") {
             Err(error) => errors.push(error),

@@ -2,13 +2,14 @@
 //!
 //! The engine `document-path`: what is seen in a format is data (`catalog/probes/<format>/*.yaml`), paths over a tree of nodes
 //! that know their bytes. Looking reads one file (`walk.rs`, `dockerfile.rs`, `openapi.rs`); linking gives observations their file, joins
-//! what files say of each other (`link.rs`). Templates of Helm are no YAML: they are counted as not modelled. It judges
+//! what files say of each other (`link.rs`); where manifests and charts put things is `places.rs`. Templates of Helm are no YAML: they are counted as not modelled. It judges
 //! nothing and obeys no comment. Read `format.rs` first, then `walk.rs`.
 
 mod dockerfile;
 mod format;
 mod link;
 mod openapi;
+mod places;
 mod walk;
 
 use crate::pack::Pack;
@@ -31,6 +32,7 @@ const RESIDUE: &str = "documents/templates";
 pub(crate) struct DocumentsPack {
     probes: Vec<DocumentProbe>,
     images: dockerfile::Images,
+    places: places::Places,
     vocabulary: Vocabulary,
     digest: Vec<u8>,
 }
@@ -40,9 +42,11 @@ impl DocumentsPack {
     pub(crate) fn load(files: &[CatalogFile]) -> Result<Self, Vec<DocumentError>> {
         let probes = format::load(files)?;
         let images = dockerfile::Images::load(files).map_err(|e| vec![e])?;
+        let places = places::Places::load(files).map_err(|e| vec![e])?;
         let vocabulary = Vocabulary::load(files)?;
         let ours = |p: &str| {
-            ROLES == p || format::FORMATS.iter().chain(&["dockerfile"]).any(|f| p.starts_with(&format!("probes/{f}/")))
+            [ROLES, crate::resource::knowledge::REGIONS].contains(&p)
+                || format::FORMATS.iter().chain(&["dockerfile"]).any(|f| p.starts_with(&format!("probes/{f}/")))
         };
         let mut own: Vec<&CatalogFile> = files.iter().filter(|f| ours(&f.path)).collect();
         own.sort_by(|a, b| (&a.path, &a.bytes).cmp(&(&b.path, &b.bytes)));
@@ -52,13 +56,13 @@ impl DocumentsPack {
         for file in own {
             hasher = hasher.field(file.path.as_bytes()).field(&file.bytes);
         }
-        Ok(Self { probes, images, vocabulary, digest: hasher.finish().as_bytes().to_vec() })
+        Ok(Self { probes, images, places, vocabulary, digest: hasher.finish().as_bytes().to_vec() })
     }
 }
 
 impl Pack for DocumentsPack {
     fn dialects(&self) -> &'static [&'static str] {
-        &["yaml", "json", "compose", "github-actions", "gitlab-ci", "dockerfile"]
+        &["yaml", "json", "compose", "github-actions", "gitlab-ci", "helm-values", "dockerfile"]
     }
 
     fn digest_parts(&self) -> Vec<u8> {
@@ -75,13 +79,20 @@ impl Pack for DocumentsPack {
             .filter(|p| p.dialects.contains(&class.dialect) && p.prefilter.iter().all(|w| text.contains(w.as_str())))
             .collect();
         let described = ["yaml", "json"].contains(&class.dialect.as_str()) && openapi::is_concerned(text);
-        if concerned.is_empty() && !described {
+        let placed = self.places.concerns(class, text);
+        if concerned.is_empty() && !described && !placed {
             return Ok(Vec::new());
         }
         let tree = match crate::yaml::read(text) {
             Ok(tree) => tree,
             // A template that makes such documents is none itself.
-            Err(_) if class.dialect == "yaml" && text.contains("{{") => return Ok(templates(&concerned)),
+            Err(_) if class.dialect == "yaml" && text.contains("{{") => {
+                let mut all = templates(&concerned);
+                all.extend(if placed { self.places.template(text) } else { Vec::new() });
+                return Ok(all);
+            }
+            // Only its places would be read: a file that cannot be read says nothing of them.
+            Err(_) if concerned.is_empty() && class.dialect == "helm-values" => return Ok(Vec::new()),
             // What only looks like a part of a description may be anything.
             Err(_) if concerned.is_empty() && !openapi::looks_whole(text) => return Ok(Vec::new()),
             Err(reason) => return Err(reason),
@@ -94,6 +105,9 @@ impl Pack for DocumentsPack {
             for probe in &concerned {
                 walk::look(probe, &class.dialect, text, &tree, *document, &mut out);
             }
+            if placed {
+                self.places.look(class, text, &tree, *document, &mut out);
+            }
         }
         Ok(out)
     }
@@ -103,6 +117,7 @@ impl Pack for DocumentsPack {
         own.extend([RESIDUE, dockerfile::PROBE]);
         let mut all = link::link(files, &own);
         all.extend(openapi::link(&self.vocabulary, files));
+        all.extend(self.places.link(files));
         all
     }
 }
