@@ -214,6 +214,19 @@ pub struct SetKey {
     /// In YAML: the key of the same mapping before which a new one comes; behind the last one without it.
     #[serde(default)]
     pub before: Option<String>,
+    /// What may stand nowhere in the same block, where the setting would be refused.
+    #[serde(default, rename = "not-beside")]
+    pub not_beside: Option<NotBeside>,
+}
+
+/// Words beside which a setting does not work.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotBeside {
+    /// They.
+    pub regex: String,
+    /// Why nothing is done.
+    pub reason: String,
 }
 
 /// A symbol that the file is to have, under a name that later edits call `{name}`.

@@ -22,6 +22,7 @@ mod needs;
 mod propose;
 mod python;
 mod reuse;
+mod said;
 mod source;
 #[cfg(test)]
 mod testing;

@@ -5,14 +5,16 @@
 
 use crate::clike;
 use crate::dockerfile;
-use crate::edit::TextEdit;
+use crate::edit::{TextEdit, apply};
 use crate::format::{Edit, EnsureImport, PositionName, Remedy, Verb};
 use crate::hcl;
 use crate::needs::{Candidate, element_holds};
 use crate::python::{self, Import, Imports, Position};
+use crate::said::{self, says_something};
 use crate::source::{Refusal, SourceText};
 use crate::yaml;
 use ligase_domain::{Observation, RepoPath, Value};
+use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -113,7 +115,26 @@ fn drop_values(
         "python" => python::drop_values(source, call, values, instead)?,
         _ => clike::drop_values(source, call, values, instead)?,
     };
-    Ok(edits.into_iter().map(|edit| unbracketed(source, edit, instead)).collect())
+    let edits: Vec<TextEdit> = edits.into_iter().map(|edit| unbracketed(source, edit, instead)).collect();
+    let after = apply(source.as_str(), &edits)?;
+    // All edits lie in the call: what follows it only moves.
+    let end = (call.end + after.len()).checked_sub(source.as_str().len());
+    let left = end.and_then(|end| after.get(call.start..end)).unwrap_or_default();
+    if !says_something(left, instead) {
+        return Err(Refusal::new("line-is-only-the-value", "without the value the line says nothing; take it away"));
+    }
+    said::refuse_half(source.as_str(), call, values, left)?;
+    said::refuse_told(source.as_str(), call)?;
+    Ok(edits)
+}
+
+/// Refuses a setting that does not work with what else its block says.
+fn refuse_beside(source: &SourceText, block: &Range<usize>, regex: &str, reason: &str) -> Result<(), Refusal> {
+    let expression = Regex::new(regex).map_err(|e| Refusal::new("remedy-not-readable", e.to_string()))?;
+    match source.as_str().get(block.clone()).and_then(|text| expression.find(text)) {
+        Some(found) => Err(Refusal { reason: reason.to_owned().into(), detail: found.as_str().trim().to_owned() }),
+        None => Ok(()),
+    }
 }
 
 fn apply_verb(
@@ -151,6 +172,9 @@ fn apply_verb(
         Verb::SetKey(v) => {
             let present = v.present.as_ref().and_then(|p| anchor(scope, p));
             let (block, key, value) = (needed(scope, &v.block)?, text(&v.key)?, text(&v.value)?);
+            if let Some(refused) = &v.not_beside {
+                refuse_beside(source, &block, &refused.regex, &refused.reason)?;
+            }
             planned.edits.extend(match source.dialect() {
                 "terraform" => hcl::set_key(source, &block, present.as_ref(), &key, &value)?,
                 _ => yaml::set_key(source, &block, &key, &value, v.before.as_deref())?,

@@ -398,7 +398,9 @@ impl<'t> Flow<'_, 't> {
                 return self.whole(task, &class);
             }
         }
-        if let Some(hit) = self.classified(name, "").or_else(|| self.classified(&task.hint, "")) {
+        // `"id_token": token_id`: which one, whatever the key ends with.
+        let hint = if name.ends_with("_id") { "" } else { &*task.hint };
+        if let Some(hit) = self.classified(name, "").or_else(|| self.classified(hint, "")) {
             return self.leaf(task, name, hit);
         }
         if let Some(hit) = parameter.and_then(|_| self.handled(task, name)) {
