@@ -1,12 +1,15 @@
 //! Mutants of code that has what a clause asks for: one guard, one encryption setting, one redaction, one region taken away at
 //! a time, by text alone and with no regard to how the probes read it. How many are seen, and which are not.
 //!
-//! A table over the catalog's own satisfied examples, and over trees of real code, is printed on demand. It judges nothing: a
-//! mutant may keep another guard or setting that does, so each line that is *missed* is there to be read:
-//! `LIGASE_MUTANTS_TREES=DIR:DIR cargo test -p ligase-inspect --test mutants -- --ignored --nocapture`. Next: `sites.rs`.
+//! A table over the catalog's own satisfied examples, and over trees of real code, is printed on demand:
+//! `LIGASE_MUTANTS_TREES=DIR:DIR cargo test -p ligase-inspect --test mutants -- --ignored --nocapture`. Not counted is what
+//! leaves the code no worse (`idle.rs`), and in trees what stands beside nothing that was judged satisfied: there a mutant shows
+//! nothing of what is seen. A mutant may still keep another guard or setting that does, so each line that is *missed* is
+//! there to be read. Next: `sites.rs`.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod idle;
 mod sites;
 
 use ligase_domain::{
@@ -24,7 +27,7 @@ const NOW: Timestamp = Timestamp(1_767_225_600_000);
 /// Sites of one kind and stack in one tree, evenly over its files.
 const SITES_A_TREE: usize = 12;
 /// Who asks of real trees.
-const ASKED: &str = "data=phi,pii,credentials;exposure=internet;residency=eu";
+const ASKED: &str = "data=phi,pii,credential;exposure=internet;residency=eu,uk";
 
 /// What became of a mutant.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +44,8 @@ enum Fate {
 struct Table {
     rows: BTreeMap<(Kind, String), [usize; 3]>,
     missed: Vec<String>,
+    /// What was not counted, and why.
+    idle: BTreeMap<(Kind, &'static str), usize>,
 }
 
 impl Table {
@@ -67,7 +72,11 @@ impl Table {
         }
         for kind in Kind::ALL {
             let (all, noticed) = self.of(kind);
-            println!("{:<12} {:<16} {all:>6} {noticed:>6} seen or doubted", kind.name(), "together");
+            let percent = (noticed * 100).checked_div(all).unwrap_or_default();
+            println!("{:<12} {:<16} {all:>6} {noticed:>6} seen or doubted, {percent} %", kind.name(), "together");
+        }
+        for ((kind, why), count) in &self.idle {
+            println!("  not counted: {count} {}: {why}", kind.name());
         }
         self.missed.iter().for_each(|line| println!("  {line}"));
     }
@@ -131,7 +140,13 @@ fn of_examples(inspector: &Inspector) -> Table {
         let before = inspector.inspect(tree.as_ref(), &declared, &NoCache, NOW, &NoProgress);
         for (path, text) in &example.files {
             let kinds = Kind::ALL.iter().filter(|k| k.constraint() == example.clause.constraint);
+            let others: Vec<(&str, &str)> =
+                example.files.iter().filter(|(p, _)| *p != path).map(|(p, t)| (p.as_str(), t.as_str())).collect();
             for site in kinds.flat_map(|kind| sites(*kind, path, text)) {
+                if let Some(why) = idle::reason(&site, text, &others) {
+                    *table.idle.entry((site.kind, why)).or_default() += 1;
+                    continue;
+                }
                 let found = mutant(inspector, &tree, &declared, &before, &RepoPath::from(path.as_str()), &site);
                 table.add(&site, found, &format!("{} ({})", path, example.name));
             }
@@ -144,21 +159,34 @@ fn of_examples(inspector: &Inspector) -> Table {
 fn of_tree(inspector: &Inspector, folder: &Path, table: &mut Table) {
     let tree = read(folder);
     let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+    let identity = assume(ASKED, inspector.catalog()).unwrap();
+    let declared = Declared::working_tree(&name).with(Identities::Assumed(Box::new(identity)));
+    let before = inspector.inspect(&tree, &declared, &NoCache, NOW, &NoProgress);
     let mut all: BTreeMap<(Kind, &str), Vec<(RepoPath, Site)>> = BTreeMap::new();
+    let java: Vec<(String, &str)> = tree
+        .0
+        .iter()
+        .filter(|(path, _)| path.as_bytes().ends_with(b".java"))
+        .filter_map(|(path, bytes)| Some((path.to_string(), std::str::from_utf8(bytes).ok()?)))
+        .collect();
     for (path, bytes) in &tree.0 {
         let class = inspector.probes().class_of(path);
         let Ok(text) = std::str::from_utf8(bytes) else { continue };
         if class.origin != ligase_domain::Origin::Source {
             continue;
         }
-        for site in Kind::ALL.iter().flat_map(|kind| sites(*kind, &path.to_string(), text)) {
-            all.entry((site.kind, site.stack)).or_default().push((path.clone(), site));
+        let own = path.to_string();
+        let others: Vec<(&str, &str)> = java.iter().filter(|(p, _)| *p != own).map(|(p, t)| (p.as_str(), *t)).collect();
+        for site in Kind::ALL.iter().flat_map(|kind| sites(*kind, &own, text)) {
+            let why = idle::reason(&site, text, &others)
+                .or_else(|| (!holds_up(&before, path, &site)).then_some("beside nothing that was judged satisfied"));
+            match why {
+                Some(why) => *table.idle.entry((site.kind, why)).or_default() += 1,
+                None => all.entry((site.kind, site.stack)).or_default().push((path.clone(), site)),
+            }
         }
     }
-    let identity = assume(ASKED, inspector.catalog()).unwrap();
-    let declared = Declared::working_tree(&name).with(Identities::Assumed(Box::new(identity)));
     let tree: Arc<dyn SourceTree> = Arc::new(tree);
-    let before = inspector.inspect(tree.as_ref(), &declared, &NoCache, NOW, &NoProgress);
     for found in all.into_values() {
         let step = found.len().div_ceil(SITES_A_TREE).max(1);
         for (path, site) in found.iter().step_by(step) {
@@ -166,6 +194,22 @@ fn of_tree(inspector: &Inspector, folder: &Path, table: &mut Table) {
             table.add(site, fate, &format!("{name}/{path}"));
         }
     }
+}
+
+/// Whether something that is satisfied rests on the site: an endpoint that was judged from its file, or a resource, a field or a
+/// call in whose lines it lies.
+fn holds_up(before: &Inspection, path: &RepoPath, site: &Site) -> bool {
+    let line = u32::try_from(site.line).unwrap();
+    let own = before.looked.iter().find(|f| f.path == *path).map(|f| f.key.digest());
+    let mut satisfied =
+        before.findings().filter(|f| f.outcome == Outcome::Satisfied && f.clause.constraint == site.kind.constraint());
+    satisfied.any(|f| match (&f.place, site.kind) {
+        (_, Kind::Guard) => own.is_some_and(|own| f.cites.contains(&own)),
+        (Some(place), _) => {
+            place.path == *path && (place.span.line.saturating_sub(3)..=place.span.end_line + 1).contains(&line)
+        }
+        (None, _) => false,
+    })
 }
 
 fn read(root: &Path) -> MapTree {

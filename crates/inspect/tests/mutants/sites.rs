@@ -1,5 +1,6 @@
 //! Where something stands that could be taken away, found by regular expressions over lines, and the text without it. They
-//! know what people write to guard, to encrypt, to redact and to place; not what the probes know.
+//! know what people write to guard, to encrypt, to redact and to place; not what the probes know. Some of it holds nothing
+//! up, and the code without it is no worse: `idle.rs` says why.
 
 use regex::Regex;
 use std::sync::LazyLock;
@@ -47,6 +48,8 @@ pub struct Site {
     pub kind: Kind,
     pub stack: &'static str,
     pub line: usize,
+    /// Where it began.
+    pub at: usize,
     /// What stood there, cut.
     pub text: String,
     pub mutated: String,
@@ -71,8 +74,7 @@ const TERRAFORM: &[&str] = &[".tf"];
 const TEMPLATE: &[&str] = &[".yaml", ".yml", ".template", ".json"];
 
 /// Names of what asks who calls.
-const AUTH: &str =
-    r"(?:auth|login|jwt|session|token|guard|current_?user|currentuser|principal|permission|protect|signedin|verify)";
+const AUTH: &str = r"(?:auth|login|jwt|token|guard|current_?user|currentuser|principal|permission|protect|signed_?in|verify|sessionauth|session_?user|require_?session)";
 const LOGGED: &str = r"(?i)\b(?:log|logger|logging|console|slog|zap|zerolog|sentry\w*|span|capture\w*|print\w*)\b";
 const MASK: &str = r"(?i)mask|redact|scrub|sanitiz|obfuscat|anonymi|hash|fingerprint|digest|hmac|tokeniz|pseudonym";
 
@@ -97,7 +99,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         g,
         "fastapi",
         PYTHON,
-        &format!(r"(?i),?\s*dependencies\s*=\s*\[\s*(?:Depends|Security)\(\s*[\w.]*{AUTH}[^\]]*\]"),
+        &format!(r"(?i),?\s*dependencies\s*=\s*\[\s*(?:Depends|Security)\(\s*[\w.]*{AUTH}(?:[^\[\]]|\[[^\[\]]*\])*\]"),
         "",
         None,
     );
@@ -106,7 +108,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         "fastapi",
         PYTHON,
         &format!(
-            r"(?i)(,?\s*\b\w+\s*:\s*(?:\w*{AUTH}\w*(?:Dep)?|Annotated\[[^\]]*Depends\([^)]*{AUTH}[^)]*\)\]))\s*[,)]"
+            r"(?i)(,?\s*\b\w+\s*:\s*(?:\w*(?:current|auth|token|session)_?user\w*|\w*(?:user|auth|token|principal)\w*dep|Annotated\[[^\]]*Depends\([^)]*{AUTH}[^)]*\)\]))\s*[,)]"
         ),
         "",
         Some(r"def "),
@@ -116,7 +118,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         "python",
         PYTHON,
         &format!(
-            r"(?im)^[ \t]*@(?:[\w.]*\.)?(?:login_required|permission_required|user_passes_test|staff_member_required|jwt_required|roles_required|auth_required|token_required|requires_auth|\w*{AUTH}\w*_required|require_\w*{AUTH}\w*)\b.*\n"
+            r"(?im)^[ \t]*@(?:[\w.]*\.)?(?:login_required|permission_required|user_passes_test|staff_member_required|jwt_required|roles_required|auth_required|token_required|requires_auth|\w*{AUTH}\w*_required|require_\w*(?:auth|login|user|token|session)\w*)\b.*\n"
         ),
         "",
         None,
@@ -150,7 +152,14 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         "",
         None,
     );
-    rule(g, "nestjs", SCRIPT, r"(?m)^[ \t]*@(?:UseGuards|Auth)\([^)\n]*\)\)?[ \t]*\n", "", None);
+    rule(
+        g,
+        "nestjs",
+        SCRIPT,
+        r"(?im)^[ \t]*@(?:UseGuards\([^\n]*(?:auth|jwt|session|roles?|permission|polic|login|user|token|api_?key|access|owner|admin)[^\n]*\)|Auth\([^)\n]*\))[ \t]*\n",
+        "",
+        None,
+    );
     rule(g, "spring", JAVA, r"(?m)^[ \t]*@(?:PreAuthorize|Secured|RolesAllowed)\(.*\)[ \t]*\n", "", None);
     rule(
         g,
@@ -192,7 +201,7 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         e,
         "cloudformation",
         TEMPLATE,
-        r#"(?m)^[ \t]*"?(?:StorageEncrypted|Encrypted|AtRestEncryptionEnabled|SSEEnabled|SqsManagedSseEnabled|KmsKeyId|KmsMasterKeyId|KMSMasterKeyID|KMSKeyId)"?:[ \t]*[^\s{][^\n]*\n"#,
+        r#"(?m)^[ \t]*"?(?:StorageEncrypted|Encrypted|AtRestEncryptionEnabled|SSEEnabled|SqsManagedSseEnabled|KmsKeyId|KmsMasterKeyId|KMSMasterKeyID|KMSKeyId)"?:[ \t]*(?:[^\s{!]|![^I\n]|!If \[)[^\n]*\n"#,
         "",
         None,
     );
@@ -275,10 +284,10 @@ pub fn sites(kind: Kind, path: &str, text: &str) -> Vec<Site> {
                 Kind::Region => (found.get(1).unwrap().range(), elsewhere(&found[1]).to_owned()),
                 _ => (found.get(1).unwrap_or(whole).range(), rule.by.to_owned()),
             };
-            let mut mutated = text.to_owned();
+            let (mut mutated, start_at) = (text.to_owned(), at.start);
             mutated.replace_range(at.clone(), &by);
             let shown: String = text[at].split_whitespace().collect::<Vec<_>>().join(" ").chars().take(90).collect();
-            all.push(Site { kind, stack: rule.stack, line: line + 1, text: shown, mutated });
+            all.push(Site { kind, stack: rule.stack, line: line + 1, at: start_at, text: shown, mutated });
         }
     }
     all
