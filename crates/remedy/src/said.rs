@@ -127,7 +127,7 @@ mod tests {
         let half = |text: &str, call: &str, value: &str, left: &str| {
             let at = text.find(call).unwrap();
             let v = text[at..].find(value).map(|n| at + n).unwrap();
-            refuse_half(text, &(at..at + call.len()), &[v..v + value.len()], left).is_err()
+            refuse_half(text, &(at..at + call.len()), std::slice::from_ref(&(v..v + value.len())), left).is_err()
         };
         let create = r#"log.info("created", email=params.get("email"), name=params.get("name"))"#;
         assert!(half(create, create, r#"params.get("email")"#, r#"log.info("created", name=params.get("name"))"#));

@@ -19,6 +19,8 @@ const MAX_PLACES: usize = 60;
 const MAX_STEPS: usize = 200_000;
 /// Keys on the way to a value.
 const MAX_DEPTH: usize = 64;
+/// Characters of the way to a value.
+const MAX_WAY: usize = 240;
 /// Lines of a template between an expression's key and its values.
 const MAX_LINES: usize = 6;
 /// The probe's file.
@@ -85,6 +87,14 @@ enum Asks {
     Region,
     Zone,
     Arn,
+}
+
+/// The file that is read, and what is placed in it.
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    text: &'a str,
+    address: &'a str,
+    kind: &'a str,
 }
 
 /// What a text says.
@@ -169,12 +179,12 @@ impl Places {
         }
     }
 
-    fn seen(&self, what: &str, address: &str, of: &str, spot: &Spot, text: &str, span: Span) -> Option<Seen> {
+    fn seen(&self, what: &str, of: Of<'_>, spot: &Spot, span: Span) -> Option<Seen> {
         let from = if spot.reason.is_empty() { "literal" } else { "none" };
         let attributes = BTreeMap::from([
             ("what".to_owned(), Value::from(what)),
-            ("address".to_owned(), Value::from(address)),
-            ("type".to_owned(), Value::from(of)),
+            ("address".to_owned(), Value::from(of.address)),
+            ("type".to_owned(), Value::from(of.kind)),
             ("provider".to_owned(), Value::from(spot.cloud.as_str())),
             ("region".to_owned(), Value::from(spot.region.as_str())),
             ("jurisdiction".to_owned(), Value::from(spot.jurisdiction.as_str())),
@@ -189,16 +199,16 @@ impl Places {
             attributes,
             span,
             anchors: BTreeMap::from([("value".to_owned(), span)]),
-            snippet: snippet(text.as_bytes(), span.start as usize, span.end as usize),
+            snippet: snippet(of.text.as_bytes(), span.start as usize, span.end as usize),
             probe: self.probe.clone()?,
         })
     }
 
     /// A place that is written down, or asked of values.
-    fn tell(&self, asks: Asks, address: &str, of: &str, written: &str, text: &str, span: Span) -> Option<Seen> {
+    fn tell(&self, of: Of<'_>, asks: Asks, written: &str, span: Span) -> Option<Seen> {
         let spot = self.spot(asks, written);
         let what = if asks == Asks::Zone { "zone" } else { "resource" };
-        let mut seen = self.seen(what, address, of, &spot, text, span)?;
+        let mut seen = self.seen(what, of, &spot, span)?;
         if !spot.reason.is_empty() {
             seen.kind = ASKED.to_owned();
             seen.attributes.insert("ref".to_owned(), Value::Text(value_path(written)));
@@ -224,7 +234,7 @@ impl Places {
             if out.len() >= begin + MAX_PLACES || depth > MAX_DEPTH {
                 continue;
             }
-            let address = if values { way.as_str() } else { whole.as_str() };
+            let of = Of { text, address: if values { way.as_str() } else { whole.as_str() }, kind };
             match &tree.node(at).content {
                 Content::Scalar(..) => {
                     // A value that a template may take.
@@ -232,24 +242,25 @@ impl Places {
                     let written = tree.text(at).filter(|t| values && (2..60).contains(&t.len())).unwrap_or_default();
                     let spot = self.spot(Asks::Zone, written);
                     if !spot.cloud.is_empty() {
-                        let value = self.seen("zone", &way, "value", &spot, text, span);
+                        let value = self.seen("zone", Of { kind: "value", ..of }, &spot, span);
                         out.extend(value.map(|v| Seen { kind: VALUE.to_owned(), ..v }));
                     }
                 }
                 Content::List(list) => {
-                    open.extend(list.iter().enumerate().rev().map(|(n, e)| (*e, format!("{way}.{n}"), depth + 1)));
+                    open.extend(
+                        list.iter().enumerate().rev().map(|(n, e)| (*e, below(&way, &n.to_string()), depth + 1)),
+                    );
                 }
                 Content::Map(_) => {
-                    self.expressions(text, tree, at, address, kind, out);
+                    self.expressions(of, tree, at, out);
                     let pairs: Vec<(&str, At, At)> = tree.pairs(at).collect();
                     for (key, _, value) in pairs.into_iter().rev() {
                         let asked = self.asks(key).or_else(|| parameter(spec, kind, &way, key));
                         match asked {
-                            Some(asks) => self.values(text, tree, value, asks, address, kind, out),
+                            Some(asks) => self.values(of, tree, value, asks, out),
                             None if spec.not_below.iter().any(|n| n == key) => {}
                             None => {
-                                let way = if way.is_empty() { key.to_owned() } else { format!("{way}.{key}") };
-                                open.push((value, way, depth + 1));
+                                open.push((value, below(&way, key), depth + 1));
                             }
                         }
                     }
@@ -259,22 +270,22 @@ impl Places {
     }
 
     /// `key`, `operator: In`, `values` of an expression over labels.
-    fn expressions(&self, text: &str, tree: &Tree<'_>, at: At, address: &str, kind: &str, out: &mut Vec<Seen>) {
+    fn expressions(&self, of: Of<'_>, tree: &Tree<'_>, at: At, out: &mut Vec<Seen>) {
         let Some(asks) = tree.get(at, "key").and_then(|k| tree.text(k)).and_then(|k| self.asks(k)) else { return };
         let operator = tree.get(at, "operator").and_then(|o| tree.text(o)).unwrap_or("In");
         if operator == "In"
             && let Some(values) = tree.get(at, "values")
         {
-            self.values(text, tree, values, asks, address, kind, out);
+            self.values(of, tree, values, asks, out);
         }
     }
 
     /// Each place that a value names: a text, a list, a list in a text.
-    fn values(&self, text: &str, tree: &Tree<'_>, at: At, asks: Asks, address: &str, kind: &str, out: &mut Vec<Seen>) {
+    fn values(&self, of: Of<'_>, tree: &Tree<'_>, at: At, asks: Asks, out: &mut Vec<Seen>) {
         let nodes = if tree.elements(at).is_empty() { vec![at] } else { tree.elements(at).to_vec() };
         for node in nodes.into_iter().take(MAX_PLACES) {
             for one in tree.text(node).into_iter().flat_map(|t| t.split(',')).filter(|t| !t.trim().is_empty()) {
-                out.extend(self.tell(asks, address, kind, one, text, tree.node(node).span));
+                out.extend(self.tell(of, asks, one, tree.node(node).span));
             }
         }
     }
@@ -283,7 +294,7 @@ impl Places {
     pub(super) fn template(&self, text: &str) -> Vec<Seen> {
         let (Some(line), Some(kind)) = (&self.line, &self.kind) else { return Vec::new() };
         let mut out = Vec::new();
-        for found in line.captures_iter(text) {
+        for found in line.captures_iter(text).take(MAX_PLACES) {
             let whole = found.get(0).map_or(0, |m| m.start());
             let kind = kind.captures_iter(&text[..whole]).last().map_or("", |c| c.get(1).map_or("", |m| m.as_str()));
             let Some(asks) = found.name("key").or(found.name("of")).and_then(|k| self.asks(k.as_str())) else {
@@ -298,7 +309,8 @@ impl Places {
                 let number = text[..at].bytes().filter(|b| *b == b'\n').count() + 1;
                 let line = u32::try_from(number).unwrap_or(u32::MAX);
                 let (start, end) = (u32::try_from(at).unwrap_or(0), u32::try_from(at + written.len()).unwrap_or(0));
-                out.extend(self.tell(asks, kind, kind, written, text, Span { start, end, line, end_line: line }));
+                let of = Of { text, address: kind, kind };
+                out.extend(self.tell(of, asks, written, Span { start, end, line, end_line: line }));
             }
         }
         out.truncate(MAX_PLACES);
@@ -358,6 +370,12 @@ impl Places {
         }
         all
     }
+}
+
+/// The way to a key; one that is longer than anybody writes is cut, so that it is not copied again and again.
+fn below(way: &str, key: &str) -> String {
+    let key: String = key.chars().take(MAX_WAY.saturating_sub(way.len())).collect();
+    if way.is_empty() || key.is_empty() { format!("{way}{key}") } else { format!("{way}.{key}") }
 }
 
 /// A storage class's own words for a place.
