@@ -6,7 +6,7 @@
 use crate::clike;
 use crate::dockerfile;
 use crate::edit::{TextEdit, apply};
-use crate::format::{Edit, EnsureImport, PositionName, Remedy, Verb};
+use crate::format::{Edit, EnsureImport, PositionName, Remedy, SetKey, Verb};
 use crate::hcl;
 use crate::needs::{Candidate, element_holds};
 use crate::python::{self, Import, Imports, Position};
@@ -128,6 +128,24 @@ fn drop_values(
     Ok(edits)
 }
 
+/// A key of a block, where its value works with what else the block says.
+fn set_key(
+    v: &SetKey,
+    scope: &Scope<'_>,
+    source: &SourceText,
+    key: &str,
+    value: &str,
+) -> Result<Vec<TextEdit>, Refusal> {
+    let (block, present) = (needed(scope, &v.block)?, v.present.as_ref().and_then(|p| anchor(scope, p)));
+    if let Some(refused) = &v.not_beside {
+        refuse_beside(source, &block, &refused.regex, &refused.reason)?;
+    }
+    match source.dialect() {
+        "terraform" => hcl::set_key(source, &block, present.as_ref(), key, value),
+        _ => yaml::set_key(source, &block, key, value, v.before.as_deref()),
+    }
+}
+
 /// Refuses a setting that does not work with what else its block says.
 fn refuse_beside(source: &SourceText, block: &Range<usize>, regex: &str, reason: &str) -> Result<(), Refusal> {
     let expression = Regex::new(regex).map_err(|e| Refusal::new("remedy-not-readable", e.to_string()))?;
@@ -169,17 +187,7 @@ fn apply_verb(
             }
             _ => planned.edits.extend(named(&v.of)?.into_iter().map(|range| remove_lines(source, &range))),
         },
-        Verb::SetKey(v) => {
-            let present = v.present.as_ref().and_then(|p| anchor(scope, p));
-            let (block, key, value) = (needed(scope, &v.block)?, text(&v.key)?, text(&v.value)?);
-            if let Some(refused) = &v.not_beside {
-                refuse_beside(source, &block, &refused.regex, &refused.reason)?;
-            }
-            planned.edits.extend(match source.dialect() {
-                "terraform" => hcl::set_key(source, &block, present.as_ref(), &key, &value)?,
-                _ => yaml::set_key(source, &block, &key, &value, v.before.as_deref())?,
-            });
-        }
+        Verb::SetKey(v) => planned.edits.extend(set_key(v, scope, source, &text(&v.key)?, &text(&v.value)?)?),
         Verb::EnsureImport(v) => {
             let local = import(v, scope, source, planned)?;
             locals.insert(v.name.clone(), local);
