@@ -135,6 +135,24 @@ pub(crate) fn refuse_among_open(known: &Known<'_>, witness: &Witness, subject: &
     Ok(())
 }
 
+/// Words of guards that ask for more than a caller who is known.
+const RIGHTS: &[&str] = &["super", "admin", "role", "permission", "scope", "staff", "owner", "right", "privilege"];
+
+/// Refuses a guard that only asks who is calling where neighbours of the same file, called in the same manner, ask for a right:
+/// whoever is known could do then what few were meant to.
+pub(crate) fn refuse_among_rights(known: &Known<'_>, witness: &Witness, subject: &Observation) -> Result<(), Refusal> {
+    for peer in peers(known, witness, subject) {
+        for guard in list(peer, witness) {
+            let text = |name: &str| guard.get(name).and_then(Value::as_text).unwrap_or_default();
+            let symbol = text(&witness.symbol).to_lowercase();
+            if text("kind") == "authorization" || RIGHTS.iter().any(|r| last(&symbol).contains(r)) {
+                return Err(Refusal::new("neighbours-ask-for-a-right", text(&witness.symbol).to_owned()));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Whether anything stands before an endpoint that could ask who is calling.
 fn is_guarded(o: &Observation, witness: &Witness) -> bool {
     list(o, witness).iter().any(|m| {

@@ -4,7 +4,7 @@
 //! A patch never mixes effects that may be opened as ready with effects that need a plan: what is ready goes first, and the
 //! rest waits for it. Nothing is judged here: every patch goes through `gate.rs`.
 
-use crate::beside::{beside, refuse_among_open};
+use crate::beside::{beside, refuse_among_open, refuse_among_rights};
 use crate::clike;
 use crate::diff::{changed_lines, unified};
 use crate::edit::{TextEdit, apply};
@@ -297,6 +297,7 @@ fn found_needs(
                     && witness.kind == subject.kind
                 {
                     refuse_among_open(known, witness, subject)?;
+                    refuse_among_rights(known, witness, subject)?;
                 }
                 found.insert(name.clone(), candidate);
             }

@@ -150,3 +150,19 @@ fn a_view_of_django_is_decorated_as_its_neighbours_are() {
     let after = before.replace("@require_GET\ndef van(", "@require_GET\n@login_required\ndef van(");
     patched(&repo, "fleet/views.py", &after);
 }
+
+#[test]
+fn who_is_known_is_not_enough_where_the_neighbours_ask_for_a_right() {
+    let security = "from fastapi import Depends, HTTPException\nfrom fastapi.security import OAuth2PasswordBearer\n\nscheme = OAuth2PasswordBearer(tokenUrl=\"token\")\n\n\ndef get_current_user(token: str = Depends(scheme)):\n    user = decode(token)\n    if user is None:\n        raise HTTPException(status_code=401)\n    return user\n\n\ndef get_current_superuser(user=Depends(get_current_user)):\n    if not user.is_superuser:\n        raise HTTPException(status_code=403)\n    return user\n";
+    let routes = |guard: &str| {
+        format!(
+            "from fastapi import Depends, FastAPI\n\nfrom app.security import {guard}\n\napp = FastAPI()\n\n\n@app.post(\"/crews\", dependencies=[Depends({guard})])\ndef add():\n    return {{}}\n\n\n@app.delete(\"/crews/{{crew}}\")\ndef remove(crew: int):\n    return {{}}\n"
+        )
+    };
+    let of = |guard: &str| {
+        let text = routes(guard);
+        reason(&Repo::new([("app/security.py", security), ("app/__init__.py", ""), ("app/main.py", text.as_str())]))
+    };
+    assert_eq!(of("get_current_superuser"), "neighbours-ask-for-a-right");
+    assert_eq!(of("get_current_user"), "patched");
+}
