@@ -245,9 +245,9 @@ pub fn answer(mut question: Command) -> io::Result<Value> {
 
 fn said(what: &str, ran: &std::process::Output) -> io::Error {
     let text = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(2_000)]).into_owned();
-    // Of a summary, what could not be reached tells why.
-    let why = serde_json::from_slice::<Value>(&ran.stdout)
-        .map_or_else(|_| text(&ran.stdout), |summary| text(summary["unreachable"].to_string().as_bytes()));
+    // Of a summary, what could not be reached tells why; of anything else, all of it.
+    let unreachable = serde_json::from_slice::<Value>(&ran.stdout).ok().and_then(|all| all.get("unreachable").cloned());
+    let why = unreachable.map_or_else(|| text(&ran.stdout), |why| text(why.to_string().as_bytes()));
     io::Error::other(format!("{what}: {:?}: {}{why}", ran.status.code(), text(&ran.stderr)))
 }
 
