@@ -107,13 +107,13 @@ async fn change(
     let base = stage("remedy", "fetch", fetch(runner, task, asked.base, &heartbeat)).await?;
     heartbeat.beat();
     let made = {
-        let runner = runner.clone();
+        let (runner, heartbeat) = (runner.clone(), heartbeat.clone());
         let work = move || make(&runner, base, &declared, now, &asked, heartbeat);
         let work = blocking_stage("remedy", "propose-and-gate", work);
         tokio::task::spawn_blocking(work).await.map_err(|panic| (FailureReason::Crashed, panic.to_string()))??
     };
     reached("proposed");
-    let report = stage("remedy", "upload", report(runner, made, empty)).await;
+    let report = stage("remedy", "upload", report(runner, made, empty, &heartbeat)).await;
     reached("remedy-uploaded");
     report
 }
@@ -258,7 +258,12 @@ fn try_gate(
 }
 
 /// Uploads what was made, blobs first, and writes the report that names it.
-async fn report(runner: &AgentRunner, made: Made, empty: v1::RemedyReport) -> Result<v1::RemedyReport, Failed> {
+async fn report(
+    runner: &AgentRunner,
+    made: Made,
+    empty: v1::RemedyReport,
+    heartbeat: &Heartbeat,
+) -> Result<v1::RemedyReport, Failed> {
     let malformed = |e: ligase_record::RecordError| (FailureReason::Malformed, e.to_string());
     let mut out = empty;
     for (id, answer) in &made.proposal.answers {
@@ -269,7 +274,8 @@ async fn report(runner: &AgentRunner, made: Made, empty: v1::RemedyReport) -> Re
     }
     for (patch, findings, gated) in &made.gated {
         let encoded = encode_patch(patch).map_err(malformed)?;
-        let mut objects = runner.objects();
+        let heart = heartbeat.clone();
+        let mut objects = runner.objects().beating(move || heart.beat());
         objects.put(encoded.blobs).await.map_err(unreachable)?;
         let named = objects
             .put(vec![encoded.record, encode_gate_report(gated).map_err(malformed)?])

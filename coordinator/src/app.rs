@@ -7,6 +7,7 @@ use crate::judging;
 use crate::ledger::{Ledger, LedgerError};
 use crate::members::Members;
 use crate::sweep::Running;
+use crate::uploads::Uploads;
 use ligase_domain::{Digest, FailureReason, RepoPath, Skipped, Timestamp};
 use ligase_policy::Catalog;
 use ligase_queue::TaskQueue;
@@ -67,6 +68,8 @@ pub struct App {
     pub letters: AtomicU64,
     /// When the schedule is due next.
     pub due: Mutex<Option<Timestamp>>,
+    /// Who uploads.
+    pub uploads: Uploads,
 }
 
 /// The end of a task as it was reported.
@@ -102,7 +105,8 @@ impl App {
         let (desk, ends) = Desk::new();
         let (ends, running) = (tokio::sync::Mutex::new(ends), Mutex::new(None));
         let (members, letters, due) = (Members::default(), AtomicU64::new(0), Mutex::new(None));
-        Self { config, ledger, catalog, queue, desk, ends, running, members, letters, due }
+        let uploads = Uploads::default();
+        Self { config, ledger, catalog, queue, desk, ends, running, members, letters, due, uploads }
     }
 
     /// Accepts the end of a planned task: its terminal record is durable when this returns. Blocks on the disk.
@@ -115,14 +119,24 @@ impl App {
                     // What one worker has seen, no other needs to look at again. Reading the set also proves that the
                     // store has all of it before anything names it.
                     let set = self.ledger.observation_set(&result.root)?;
+                    if set.probe_set != self.config.probe_set {
+                        return Err(LedgerError::Forged("it was looked with another probe set".to_owned()));
+                    }
+                    self.ledger.observations(&result.observations)?;
                     let looks = lasting(&set);
                     self.ledger.store().put_looks(&looks)?;
                 }
-                self.ledger.record(vec![fact, ended])?;
+                self.ledger.record_now(vec![fact, ended])?;
                 ((looked_at, from_cache), cloned, String::new())
             }
             Ingested::Remedied { remedied, maker } => {
-                self.ledger.record(vec![Fact::Remedied(remedied), ended])?;
+                // A sweep that read them later would end over what one member made up.
+                let refused = remedied.refused.iter().map(|r| (r.patch, r.report));
+                for (patch, report) in remedied.patch.into_iter().chain(refused) {
+                    self.ledger.patch(&patch)?;
+                    self.ledger.gate_report(&report)?;
+                }
+                self.ledger.record_now(vec![Fact::Remedied(remedied), ended])?;
                 ((0, 0), false, maker)
             }
             Ingested::LookedAgain { result } => {
@@ -134,7 +148,7 @@ impl App {
                         .unwrap_or_else(|e| Err(("not-judged".to_owned(), e.to_string()))),
                     Err((reason, detail)) => Err((format!("{NOT_LOOKED_AT}{reason}"), detail)),
                 };
-                self.ledger.record(vec![Fact::Verified { key, intent: intent.id(), patch, agreed }, ended])?;
+                self.ledger.record_now(vec![Fact::Verified { key, intent: intent.id(), patch, agreed }, ended])?;
                 ((0, 0), false, String::new())
             }
         };

@@ -77,6 +77,11 @@ impl Attempts {
         }
     }
 
+    /// Whether another attempt at a task would still be remembered beside the earlier ones: nobody writes down more.
+    pub fn has_room(&self, key: &Digest) -> bool {
+        self.tasks.get(key).is_none_or(|task| task.tried.len() < ATTEMPTS_MAX)
+    }
+
     fn task(&mut self, attempt: &Attempt) -> &mut Task {
         if !self.tasks.contains_key(&attempt.key) {
             self.order.push_back(attempt.key);

@@ -7,12 +7,14 @@ use crate::fact::Fact;
 use crate::fields::{FieldError, Fields};
 use crate::state::{Changed, State};
 use ligase_domain::{Assessment, Clock, Digest, GateReport, Observation, Patch, Timestamp};
-use ligase_evidence::{Batch, JournalEntry, Store, StoreError};
+use ligase_evidence::{Batch, JournalEntry, Store, StoreError, codes};
 use ligase_record::{
     EncodedAssessment, Event, ObservationSet, RecordError, decode_assessment, decode_event, decode_gate_report,
     decode_observation_set, decode_observations, decode_patch, encode_assessment, encode_event,
 };
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 /// The kind of the journal's entries that name an assessment's statement.
 const ASSESSMENT: &str = "assessment";
@@ -36,6 +38,9 @@ pub enum LedgerError {
     /// A stored fact does not read.
     #[error(transparent)]
     Field(#[from] FieldError),
+    /// A result is not one of the task that it is said to be of.
+    #[error("E-RPC-FORGED: {0}")]
+    Forged(String),
 }
 
 /// Facts that somebody waits to have durable.
@@ -54,7 +59,14 @@ pub struct Ledger {
     /// What came while somebody wrote: the next writer takes all of it in one commit.
     waiting: Mutex<Vec<Arc<Waiting>>>,
     clock: Arc<dyn Clock>,
+    /// Whether a sweep that finds the disk full waits for room.
+    waits: AtomicBool,
 }
+
+/// How long it is waited for room before it is looked again.
+const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
+/// A wait is told again after so many looks.
+const TOLD_EVERY: u32 = 60;
 
 impl Ledger {
     /// Replays the journal of an open store.
@@ -73,7 +85,8 @@ impl Ledger {
             }
         }
         let (writing, waiting) = (Mutex::new(()), Mutex::new(Vec::new()));
-        Ok(Self { store, state: RwLock::new(state), writing, waiting, clock })
+        let waits = AtomicBool::new(false);
+        Ok(Self { store, state: RwLock::new(state), writing, waiting, clock, waits })
     }
 
     /// The store behind it.
@@ -91,9 +104,38 @@ impl Ledger {
         read(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// From now on what a sweep writes waits for room on a full disk, or does not any more: a coordinator that serves holds
+    /// its sweep until somebody has made room; a person who sweeps without one is told at once.
+    pub fn wait_for_room(&self, waits: bool) {
+        self.waits.store(waits, Ordering::Release);
+    }
+
+    fn with_room<T>(&self, mut write: impl FnMut() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        let mut looks = 0_u32;
+        loop {
+            match write() {
+                Err(LedgerError::Store(error))
+                    if error.code == codes::NO_SPACE && self.waits.load(Ordering::Acquire) =>
+                {
+                    if looks.is_multiple_of(TOLD_EVERY) {
+                        tracing::warn!(code = error.code, %error, "the sweep waits for room");
+                    }
+                    looks = looks.wrapping_add(1);
+                    std::thread::sleep(LOOK_FOR_ROOM);
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Remembers facts, and waits for room where that was asked for.
+    pub fn record(&self, facts: Vec<Fact>) -> Result<(), LedgerError> {
+        self.with_room(|| self.record_now(facts.clone()))
+    }
+
     /// Remembers facts: durable, then visible. In order, and all or none of them visible when it fails. Callers that wait
     /// at the same time share one commit.
-    pub fn record(&self, facts: Vec<Fact>) -> Result<(), LedgerError> {
+    pub fn record_now(&self, facts: Vec<Fact>) -> Result<(), LedgerError> {
         if facts.is_empty() {
             return Ok(());
         }
@@ -140,8 +182,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// Remembers assessments that differ from their services' last, and says what each changed.
+    /// Remembers assessments that differ from their services' last, and says what each changed. Waits for room as `record` does.
     pub fn assess(&self, assessments: Vec<Arc<Assessment>>) -> Result<Vec<(Arc<Assessment>, Changed)>, LedgerError> {
+        self.with_room(|| self.assess_now(assessments.clone()))
+    }
+
+    fn assess_now(&self, assessments: Vec<Arc<Assessment>>) -> Result<Vec<(Arc<Assessment>, Changed)>, LedgerError> {
         let encoded = encode_all(&assessments)?.into_iter().zip(assessments).collect::<Vec<_>>();
         let _writing = lock(&self.writing);
         let at = self.clock.now();
@@ -194,8 +240,13 @@ impl Ledger {
         Ok(decode_observations(&self.object(digest)?)?)
     }
 
-    /// Keeps one object.
+    /// Keeps one object, and waits for room where that was asked for.
     pub fn keep(&self, bytes: Vec<u8>) -> Result<Digest, LedgerError> {
+        self.with_room(|| self.keep_now(bytes.clone()))
+    }
+
+    /// Keeps one object.
+    pub fn keep_now(&self, bytes: Vec<u8>) -> Result<Digest, LedgerError> {
         let digest = Digest::of(&bytes);
         self.store.put_batch(vec![bytes])?;
         Ok(digest)

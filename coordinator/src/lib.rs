@@ -24,6 +24,7 @@ mod schedule;
 mod serve;
 mod state;
 mod sweep;
+mod uploads;
 mod view;
 
 pub use app::{Config, Seat};

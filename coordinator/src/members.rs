@@ -12,6 +12,9 @@ const GONE: Duration = Duration::from_secs(60);
 /// Members that are remembered; a certificate is needed to become one.
 const MEMBERS_MAX: usize = 10_000;
 
+/// Characters of a version or a zone that are remembered.
+const WORD_MAX: usize = 64;
+
 struct Member {
     heard: Instant,
     hello: v1::HelloRequest,
@@ -31,7 +34,12 @@ pub struct Members(Mutex<Book>);
 
 impl Members {
     /// Somebody said hello; says whether it is to drain.
-    pub fn heard(&self, who: &Principal, hello: v1::HelloRequest, now_ms: i64) -> bool {
+    pub fn heard(&self, who: &Principal, mut hello: v1::HelloRequest, now_ms: i64) -> bool {
+        // People read these in a terminal.
+        for word in [&mut hello.version, &mut hello.zone] {
+            *word = word.chars().filter(char::is_ascii_graphic).take(WORD_MAX).collect();
+        }
+        hello.probe_set.truncate(WORD_MAX);
         let (mut book, now) = (self.book(), Instant::now());
         book.members.retain(|_, m| now.duration_since(m.heard) < GONE);
         let clock_off_ms = hello.clock.saturating_sub(now_ms);

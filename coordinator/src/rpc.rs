@@ -3,10 +3,14 @@
 pub mod api;
 pub mod fleet;
 mod operate;
+pub mod refusals;
 pub mod standby;
 
+use crate::ledger::LedgerError;
+use ligase_evidence::{StoreError, codes};
 use ligase_proto::convert::WireError;
 use ligase_proto::principal::Principal;
+use refusals::refused;
 use tonic::{Request, Status};
 
 /// Who is at the other end, as the transport knows. A connection without a principal is refused, and counted.
@@ -19,17 +23,6 @@ fn person<T>(request: &Request<T>) -> Result<Principal, Status> {
     role(request, &["person", "coordinator"])
 }
 
-/// What a peer was refused is logged: it is a mistake in a deployment, or somebody who tries.
-fn refused(status: &Status, who: &str) {
-    tracing::warn!(who, code = ?status.code(), message = status.message(), "refused");
-    ligase_runtime::count("ligase_rpc_refused_total", &[("code", code(status))], 1);
-}
-
-/// The stable code that a refusal's text begins with.
-fn code(status: &Status) -> &str {
-    status.message().split(':').next().filter(|c| c.starts_with("E-")).unwrap_or("other")
-}
-
 /// Refuses principals of other roles.
 fn role<T>(request: &Request<T>, allowed: &[&str]) -> Result<Principal, Status> {
     let principal = principal(request)?;
@@ -39,6 +32,27 @@ fn role<T>(request: &Request<T>, allowed: &[&str]) -> Result<Principal, Status> 
         let status = Status::permission_denied(format!("E-RPC-ROLE: {} may not call this", principal.role));
         refused(&status, &principal.to_string());
         Err(status)
+    }
+}
+
+/// What the store says, as an answer. A full disk passes, and so does what another coordinator may not have; whoever called
+/// holds its result and tries again.
+fn store_error(error: &StoreError) -> Status {
+    match error.code {
+        codes::NO_SPACE => Status::resource_exhausted(error.to_string()),
+        _ => Status::unavailable(error.to_string()),
+    }
+}
+
+/// The same for the ledger: an object that is absent or does not read will not be there at the next try either.
+fn ledger_error(error: &LedgerError) -> Status {
+    match error {
+        LedgerError::Store(error) => store_error(error),
+        LedgerError::Missing(_) => Status::failed_precondition(format!("E-RPC-NO-OBJECT: {error}")),
+        LedgerError::Record(_) | LedgerError::Field(_) => {
+            Status::failed_precondition(format!("E-RPC-UNREADABLE: an object that the result names: {error}"))
+        }
+        LedgerError::Forged(_) => Status::failed_precondition(error.to_string()),
     }
 }
 

@@ -9,12 +9,15 @@ use crate::app::{App, Config, Seat};
 use crate::ledger::{Ledger, LedgerError};
 use crate::rpc::api::ApiService;
 use crate::rpc::fleet::FleetService;
+use crate::rpc::refusals::{tls_refused, watch};
 use crate::rpc::standby;
 use crate::schedule::{Schedule, sweep_id};
 use crate::state::SweepState;
 use crate::sweep::{self, Asked, SweepError};
+use axum::middleware::from_fn;
 use ligase_domain::{TaskKind, Timestamp};
 use ligase_policy::Catalog;
+use ligase_proto::accept::Incoming;
 use ligase_proto::socket::{self, Credentials, SocketError};
 use ligase_proto::v1::api_server::ApiServer;
 use ligase_proto::v1::fleet_server::FleetServer;
@@ -25,7 +28,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tonic::transport::server::TcpIncoming;
+use tonic::service::Routes;
 
 /// How often a standby asks whether somebody leads.
 const CAMPAIGN: Duration = Duration::from_secs(1);
@@ -108,10 +111,11 @@ pub async fn serve(serving: Serving, shutdown: Shutdown) -> Result<(), ServeErro
     ended
 }
 
-fn incoming(listener: &TcpListener) -> Result<TcpIncoming, ServeError> {
+fn incoming(serving: &Serving, listener: &TcpListener) -> Result<Incoming, ServeError> {
     let failed = |e: std::io::Error| ServeError::Serve(e.to_string());
     let own = listener.try_clone().map_err(failed)?;
-    Ok(TcpIncoming::from(tokio::net::TcpListener::from_std(own).map_err(failed)?).with_nodelay(Some(true)))
+    let own = tokio::net::TcpListener::from_std(own).map_err(failed)?;
+    Ok(Incoming::new(own, &serving.credentials, Arc::new(tls_refused))?)
 }
 
 /// Answers who leads, until it is this one. `None` on shutdown.
@@ -124,10 +128,9 @@ async fn stand_by(
     gauge("ligase_leading", &[], 0.0);
     let (says, hears) = watch::channel::<Option<Leader>>(None);
     let done = Shutdown::new();
-    let mut server = socket::server(&serving.credentials)?
-        .max_connection_age(STANDBY_CONNECTION)
-        .max_connection_age_grace(STANDBY_CONNECTION);
-    let (until, incoming) = (done.clone(), incoming(listener)?);
+    let mut server =
+        socket::server().max_connection_age(STANDBY_CONNECTION).max_connection_age_grace(STANDBY_CONNECTION);
+    let (until, incoming) = (done.clone(), incoming(serving, listener)?);
     let answering = tokio::spawn(async move {
         let router = server.add_routes(standby::routes(hears));
         router.serve_with_incoming_shutdown(incoming, async move { until.requested().await }).await
@@ -168,6 +171,7 @@ async fn lead(serving: &Serving, term: &Term, listener: &TcpListener, shutdown: 
     let config = Config { seat, ..serving.config.clone() };
     let app = Arc::new(App::new(config, ledger, Arc::clone(&serving.catalog), Arc::clone(&serving.queue)));
     gauge("ligase_leading", &[], 1.0);
+    app.ledger.wait_for_room(true);
     let (at, until, schedule) = (Arc::clone(&app), stop.clone(), serving.schedule.clone());
     tasks.spawn("schedule", TaskEnd::StopsTheRole, async move { keep_schedule(at, schedule, until).await });
     let (at, until) = (Arc::clone(&app), stop.clone());
@@ -181,14 +185,13 @@ async fn lead(serving: &Serving, term: &Term, listener: &TcpListener, shutdown: 
         .build_v1()
         .map_err(|e| ServeError::Serve(e.to_string()))?;
     let fleet = FleetServer::new(FleetService(Arc::clone(&app))).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let ending_app = Arc::clone(&app);
     let api = ApiServer::new(ApiService(app))
         .max_decoding_message_size(MESSAGE_BYTES_MAX)
         .max_encoding_message_size(ANSWER_BYTES_MAX);
-    let router = socket::server(&serving.credentials)?
-        .add_service(fleet)
-        .add_service(api)
-        .add_service(healthy)
-        .add_service(reflection);
+    let routes = Routes::new(fleet).add_service(api).add_service(healthy).add_service(reflection);
+    let routes = Routes::from(routes.into_axum_router().layer(from_fn(watch)));
+    let router = socket::server().add_routes(routes);
     let (mut watching, asked, stopping) = (loss.clone(), shutdown.clone(), stop.clone());
     let ending = async move {
         tokio::select! {
@@ -199,10 +202,11 @@ async fn lead(serving: &Serving, term: &Term, listener: &TcpListener, shutdown: 
     };
     let over = over(loss.clone(), shutdown.clone(), stop.clone());
     let served = tokio::select! {
-        served = router.serve_with_incoming_shutdown(incoming(listener)?, ending) => served,
+        served = router.serve_with_incoming_shutdown(incoming(serving, listener)?, ending) => served,
         () = over => Ok(()),
     };
     stop.request();
+    ending_app.ledger.wait_for_room(false);
     let lost = loss.borrow().clone();
     if let Some(why) = lost {
         return Err(ServeError::LeadLost(why));

@@ -10,7 +10,7 @@ use ligase_domain::{
     Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome, RepoPath,
     RepositoryId, Retry, ServiceId, Timestamp,
 };
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What was last seen of a repository.
@@ -128,6 +128,8 @@ pub struct State {
     pub sweeps: Vec<SweepState>,
     /// Keys of tasks that have a terminal record.
     pub terminal: HashSet<Digest>,
+    /// What the results of recorded tasks were, as one digest each: a second one that differs is told.
+    pub results: HashMap<Digest, Digest>,
     /// Who tried what.
     pub attempts: Attempts,
     /// Periods of the schedule that passed without a sweep: the last one that was due, and how many.
@@ -162,8 +164,9 @@ impl State {
             Fact::Probed { key, repository, revision, probe_set, result } => {
                 // What could not be looked at has no terminal record: the next sweep asks again, for a repository can be
                 // mended without a commit.
-                if result.is_ok() {
+                if let Ok(result) = result {
                     self.terminal.insert(*key);
+                    self.results.entry(*key).or_insert_with(|| fingerprint(&[result.root, result.observations]));
                 }
                 let Some(state) = self.repositories.get_mut(repository) else { return };
                 match result {
@@ -218,6 +221,9 @@ impl State {
     fn remedied(&mut self, at: Timestamp, r: &Remedied) {
         if r.failure.as_ref().is_none_or(|(reason, _)| reason.retry() == Retry::Never) {
             self.terminal.insert(r.key);
+        }
+        if let Some((patch, _)) = r.patch {
+            self.results.entry(r.key).or_insert_with(|| fingerprint(&[patch]));
         }
         let state = RemedyState {
             key: r.key,
@@ -335,6 +341,12 @@ impl State {
         };
         self.changesets.get(intent)?.iter().rev().find(live)
     }
+}
+
+/// One digest for the objects that a result names.
+pub fn fingerprint(objects: &[Digest]) -> Digest {
+    let bytes: Vec<u8> = objects.iter().flat_map(|digest| *digest.as_bytes()).collect();
+    Digest::of(&bytes)
 }
 
 /// Whether a finding that is not there any more may only be out of sight: it is undecided now, its file was not looked at,

@@ -38,7 +38,7 @@ const TEND: Duration = Duration::from_secs(1);
 /// Plans that are made while repositories are still looked at, in a large sweep.
 const EARLY_PLANS: usize = 20;
 /// Repositories between two of them at least: a small organisation is planned once, with everything known.
-const EARLY_REPOSITORIES_MIN: usize = 25;
+const EARLY_REPOSITORIES_MIN: usize = 15;
 
 /// What a running sweep judges by. It does not change while the sweep runs.
 pub struct Running {

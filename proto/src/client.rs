@@ -1,9 +1,11 @@
 //! The client's side of the blob protocol: which are missing, stream those, fetch by digest. Hashed on both sides.
 
 use crate::convert::{digest, digest_bytes};
+use crate::patience::{PATIENCE, patiently};
 use crate::v1::{self, fleet_client::FleetClient};
 use ligase_domain::Digest;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
@@ -14,17 +16,32 @@ pub const OBJECT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Digests in one query; 32 bytes each, so that the message stays below 1 MiB.
 pub const DIGESTS_MAX: usize = 16 * 1024;
 
+/// Bytes of objects that one upload may carry.
+pub const UPLOAD_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes after which a client begins another upload: with the largest object on top it is still below the limit.
+const UPLOAD_BYTES: usize = 64 * 1024 * 1024;
+
 /// Objects by digest over a connection to the coordinator.
-#[derive(Clone, Debug)]
-pub struct Objects(FleetClient<Channel>);
+#[derive(Clone)]
+pub struct Objects {
+    fleet: FleetClient<Channel>,
+    beat: Arc<dyn Fn() + Send + Sync>,
+}
 
 impl Objects {
     /// Over a connected client.
     pub fn new(client: FleetClient<Channel>) -> Self {
-        Self(client)
+        Self { fleet: client, beat: Arc::new(|| ()) }
     }
 
-    /// Makes sure that the store has these objects: asks which are missing and streams those. Durable on return.
+    /// The same, and `beat` is called before each further try.
+    #[must_use]
+    pub fn beating(self, beat: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { beat: Arc::new(beat), ..self }
+    }
+
+    /// Makes sure that the store has these objects: asks which are missing and streams those. Durable on return. The loss of a
+    /// coordinator is waited out, and so is a disk that is full.
     pub async fn put(&mut self, objects: Vec<Vec<u8>>) -> Result<Vec<Digest>, Status> {
         let named: Vec<(Digest, Vec<u8>)> = objects.into_iter().map(|o| (Digest::of(&o), o)).collect();
         let order: Vec<Digest> = named.iter().map(|(d, _)| *d).collect();
@@ -32,17 +49,36 @@ impl Objects {
         let keys: Vec<Digest> = unique.keys().copied().collect();
         for batch in keys.chunks(DIGESTS_MAX) {
             let asked = v1::Digests { digests: batch.iter().map(digest_bytes).collect() };
-            let missing = self.0.find_missing(asked).await?.into_inner().digests;
-            let mut send = Vec::with_capacity(missing.len());
+            let ask = || {
+                let (mut fleet, asked) = (self.fleet.clone(), asked.clone());
+                async move { fleet.find_missing(asked).await }
+            };
+            let missing = patiently(PATIENCE, || (self.beat)(), ask).await?.into_inner().digests;
+            let (mut send, mut sending) = (Vec::with_capacity(missing.len()), 0);
             for bytes in missing {
                 let wanted = digest("missing", &bytes).map_err(|e| Status::internal(e.to_string()))?;
-                send.extend(unique.remove(&wanted).map(|object| (wanted, object)));
+                let Some(object) = unique.remove(&wanted) else { continue };
+                sending += object.len();
+                send.push((wanted, object));
+                if sending >= UPLOAD_BYTES {
+                    self.upload(std::mem::take(&mut send)).await?;
+                    sending = 0;
+                }
             }
             if !send.is_empty() {
-                self.0.upload(tokio_stream::iter(chunks(send))).await?;
+                self.upload(send).await?;
             }
         }
         Ok(order)
+    }
+
+    async fn upload(&self, objects: Vec<(Digest, Vec<u8>)>) -> Result<(), Status> {
+        let objects = Arc::new(objects);
+        let send = || {
+            let (mut fleet, objects) = (self.fleet.clone(), Arc::clone(&objects));
+            async move { fleet.upload(tokio_stream::iter(chunks_of(objects))).await }
+        };
+        patiently(PATIENCE, || (self.beat)(), send).await.map(drop)
     }
 
     /// Objects by digest, in the order asked, each re-hashed.
@@ -50,8 +86,9 @@ impl Objects {
         let mut out = Vec::with_capacity(digests.len());
         for batch in digests.chunks(DIGESTS_MAX) {
             let asked = v1::Digests { digests: batch.iter().map(digest_bytes).collect() };
-            let mut stream = self.0.fetch(asked).await?.into_inner();
-            let mut assembly = Assembly::default();
+            let mut stream = self.fleet.fetch(asked).await?.into_inner();
+            // What one asks for is one's own: only each object is bounded.
+            let mut assembly = Assembly::of_at_most(usize::MAX);
             while let Some(chunk) = stream.message().await? {
                 if let Some((_, bytes)) = assembly.take(chunk)? {
                     out.push(bytes);
@@ -74,29 +111,47 @@ impl Objects {
 
 /// The messages that carry these objects.
 pub fn chunks(objects: Vec<(Digest, Vec<u8>)>) -> impl Iterator<Item = v1::ObjectChunk> {
-    objects.into_iter().flat_map(|(digest, bytes)| {
-        let count = bytes.len().div_ceil(CHUNK_BYTES).max(1);
-        (0..count).map(move |i| {
-            let end = bytes.len().min((i + 1) * CHUNK_BYTES);
-            v1::ObjectChunk {
-                digest: if i == 0 { digest_bytes(&digest) } else { Vec::new() },
-                bytes: bytes[i * CHUNK_BYTES..end].to_vec(),
-                last: i + 1 == count,
-            }
-        })
+    chunks_of(Arc::new(objects))
+}
+
+fn chunks_of(objects: Arc<Vec<(Digest, Vec<u8>)>>) -> impl Iterator<Item = v1::ObjectChunk> {
+    let pieces = |bytes: usize| bytes.div_ceil(CHUNK_BYTES).max(1);
+    let places: Vec<(usize, usize)> =
+        objects.iter().enumerate().flat_map(|(n, (_, bytes))| (0..pieces(bytes.len())).map(move |i| (n, i))).collect();
+    places.into_iter().map(move |(n, i)| {
+        let (digest, bytes) = &objects[n];
+        let end = bytes.len().min((i + 1) * CHUNK_BYTES);
+        v1::ObjectChunk {
+            digest: if i == 0 { digest_bytes(digest) } else { Vec::new() },
+            bytes: bytes[i * CHUNK_BYTES..end].to_vec(),
+            last: i + 1 == pieces(bytes.len()),
+        }
     })
 }
 
 /// Puts chunks together again, bounded, and checks each object against its digest.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Assembly {
     open: Option<(Digest, Vec<u8>)>,
+    objects: usize,
+    bytes: usize,
+    most: usize,
 }
 
 impl Assembly {
-    /// Takes the next chunk; gives the object that it completes.
+    /// Of a call that may carry so many bytes.
+    pub fn of_at_most(most: usize) -> Self {
+        Self { open: None, objects: 0, bytes: 0, most }
+    }
+
+    /// Takes the next chunk; gives the object that it completes. A stream that goes on and on is refused by count.
     pub fn take(&mut self, chunk: v1::ObjectChunk) -> Result<Option<(Digest, Vec<u8>)>, Status> {
         let refuse = |what: &str| Status::new(Code::InvalidArgument, format!("E-WIRE-CHUNK: {what}"));
+        self.objects += usize::from(!chunk.digest.is_empty());
+        self.bytes += chunk.bytes.len();
+        if self.objects > DIGESTS_MAX || self.bytes > self.most {
+            return Err(refuse("more objects or bytes than one call may carry"));
+        }
         match (&mut self.open, chunk.digest.is_empty()) {
             (None, true) => return Err(refuse("an object began without its digest")),
             (Some(_), false) => return Err(refuse("an object began before the last one ended")),
@@ -129,19 +184,40 @@ mod tests {
     fn chunks_come_together_again_and_a_changed_byte_is_refused() {
         let objects = [vec![], vec![7; CHUNK_BYTES], vec![1; CHUNK_BYTES * 2 + 1]];
         let named: Vec<_> = objects.iter().map(|o| (Digest::of(o), o.clone())).collect();
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::of_at_most(UPLOAD_BYTES_MAX);
         let back: Vec<_> = chunks(named.clone()).filter_map(|c| assembly.take(c).unwrap()).collect();
         assert_eq!(back, named);
 
         let mut wrong: Vec<_> = chunks(named).collect();
         wrong[1].bytes[0] ^= 1;
-        let mut assembly = Assembly::default();
+        let mut assembly = Assembly::of_at_most(UPLOAD_BYTES_MAX);
         assert!(wrong.into_iter().any(|c| assembly.take(c).is_err()));
     }
 
     #[test]
     fn an_object_without_a_beginning_is_refused() {
         let chunk = v1::ObjectChunk { digest: vec![], bytes: vec![1], last: true };
-        assert!(Assembly::default().take(chunk).is_err());
+        assert!(Assembly::of_at_most(1).take(chunk).is_err());
+    }
+
+    #[test]
+    fn a_stream_that_goes_on_is_refused_by_count() {
+        let object = vec![3; CHUNK_BYTES];
+        let named = (Digest::of(&object), object);
+        let mut assembly = Assembly::of_at_most(4 * CHUNK_BYTES);
+        let taken = chunks(vec![named; 8]).take_while(|c| assembly.take(c.clone()).is_ok()).count();
+        assert_eq!(taken, 4);
+        let mut assembly = Assembly::of_at_most(UPLOAD_BYTES_MAX);
+        let empty = (Digest::of(b""), Vec::new());
+        let taken = chunks(vec![empty; DIGESTS_MAX + 9]).take_while(|c| assembly.take(c.clone()).is_ok()).count();
+        assert_eq!(taken, DIGESTS_MAX);
+        let endless = |first| v1::ObjectChunk {
+            digest: if first { digest_bytes(&Digest::of(b"x")) } else { Vec::new() },
+            bytes: vec![0; CHUNK_BYTES],
+            last: false,
+        };
+        let mut assembly = Assembly::of_at_most(usize::MAX);
+        let taken = (0..2_000).take_while(|n| assembly.take(endless(*n == 0)).is_ok()).count();
+        assert_eq!(taken, OBJECT_BYTES_MAX / CHUNK_BYTES);
     }
 }

@@ -3,6 +3,7 @@
 //! Everything that arrives is hostile: [`convert`] is the only way from a message to a domain type, and each refusal says
 //! which field and why. Regenerate with `LIGASE_REGENERATE=1 cargo test -p ligase-tests`. Read `convert.rs` next.
 
+pub mod accept;
 pub mod attempt;
 pub mod client;
 pub mod convert;

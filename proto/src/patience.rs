@@ -13,6 +13,10 @@ const LONGEST: Duration = Duration::from_secs(3);
 /// How long the loss of a coordinator is waited out: a standby takes over well within it.
 pub const PATIENCE: Duration = Duration::from_secs(45);
 
+/// How long a coordinator without room is waited for: its disk is full, and a person has to make room. What is in hand is as
+/// dear as ever, and would find no room by another attempt either.
+pub const ROOM_PATIENCE: Duration = Duration::from_secs(3600);
+
 /// Whether the same call may succeed a moment later: nobody answered, or the coordinator has just taken over and does not
 /// know its tasks yet.
 pub fn passes(status: &Status) -> bool {
@@ -30,9 +34,12 @@ pub async fn patiently<T, F>(patience: Duration, beat: impl Fn(), mut call: impl
 where
     F: Future<Output = Result<T, Status>>,
 {
-    let (ends, mut delay) = (tokio::time::Instant::now() + patience, FIRST);
+    let (began, mut delay) = (tokio::time::Instant::now(), FIRST);
     loop {
-        match call().await {
+        let ended = call().await;
+        let full = matches!(&ended, Err(status) if status.code() == Code::ResourceExhausted);
+        let ends = began + if full { ROOM_PATIENCE.max(patience) } else { patience };
+        match ended {
             Err(status) if passes(&status) && tokio::time::Instant::now() + delay < ends => {
                 tracing::debug!(code = ?status.code(), message = status.message(), "will be asked again");
                 tokio::time::sleep(delay).await;
@@ -61,6 +68,19 @@ mod tests {
         assert_eq!(beats.get(), 3);
         let refused = patiently(PATIENCE, || {}, || async { Err::<(), _>(Status::permission_denied("no")) }).await;
         assert_eq!(refused.unwrap_err().code(), Code::PermissionDenied);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_full_disk_is_waited_out() {
+        let tries = Cell::new(0);
+        let call = || {
+            tries.set(tries.get() + 1);
+            let now = tries.get();
+            async move { if now < 100 { Err(Status::resource_exhausted("full")) } else { Ok(()) } }
+        };
+        let began = tokio::time::Instant::now();
+        patiently(PATIENCE, || {}, call).await.unwrap();
+        assert!(began.elapsed() > PATIENCE);
     }
 
     #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@
 use std::fmt;
 use tonic::transport::CertificateDer;
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
-use tonic::{Request, Status};
+use tonic::{Extensions, Request, Status};
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -44,14 +44,17 @@ pub enum PrincipalError {
 impl Principal {
     /// Who sent a request.
     pub fn of<T>(request: &Request<T>) -> Result<Self, Status> {
-        let refuse = |e: PrincipalError| Status::unauthenticated(e.to_string());
-        if let Some(known) = request.extensions().get::<Self>() {
+        Self::of_extensions(request.extensions()).map_err(|e| Status::unauthenticated(e.to_string()))
+    }
+
+    /// Who sent a request, by what its connection left in it.
+    pub fn of_extensions(extensions: &Extensions) -> Result<Self, PrincipalError> {
+        if let Some(known) = extensions.get::<Self>() {
             return Ok(known.clone());
         }
-        let info = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
-        let certificates = info.and_then(TlsConnectInfo::peer_certs).ok_or(PrincipalError::None).map_err(refuse)?;
-        let leaf = certificates.first().ok_or(PrincipalError::None).map_err(refuse)?;
-        Self::of_certificate(leaf).map_err(refuse)
+        let info = extensions.get::<TlsConnectInfo<TcpConnectInfo>>();
+        let certificates = info.and_then(TlsConnectInfo::peer_certs).ok_or(PrincipalError::None)?;
+        Self::of_certificate(certificates.first().ok_or(PrincipalError::None)?)
     }
 
     /// Whom a certificate names. It was verified by the transport; here it is only read.

@@ -1,6 +1,7 @@
 //! The gRPC services over sockets with TLS on both sides: what a coordinator listens with and others connect with.
 //!
 //! There is no way to listen on a socket without TLS and client certificates: what a peer may do hangs on who it is.
+//! Connections are accepted in `accept.rs`.
 
 use crate::principal::Principal;
 use hyper_util::rt::TokioIo;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server};
 use x509_parser::pem::parse_x509_pem;
 
 /// Frames in flight on one connection before the sender waits: what bounds the bytes that a coordinator holds of a peer.
@@ -24,7 +25,7 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 /// How long a call may take; uploads of large results over slow links are the longest.
 const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 /// How long connecting and the handshake may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one of several hosts may take to accept.
 const HOST_TIMEOUT: Duration = Duration::from_secs(2);
 /// The port of a coordinator whose address names none.
@@ -103,11 +104,9 @@ fn unusable(error: &dyn std::error::Error) -> SocketError {
     SocketError::Unusable(text)
 }
 
-/// A server with the house's limits that asks every client for a certificate.
-pub fn server(credentials: &Credentials) -> Result<Server, SocketError> {
-    let Pem { identity, authority } = credentials.read()?;
-    let tls = ServerTlsConfig::new().identity(identity).client_ca_root(authority).timeout(CONNECT_TIMEOUT);
-    Ok(limits(Server::builder().tls_config(tls).map_err(|e| unusable(&e))?))
+/// A server with the house's limits, for connections of [`crate::accept::Incoming`].
+pub fn server() -> Server {
+    limits(Server::builder())
 }
 
 /// The limits of every server of the house, whatever carries its bytes.
@@ -123,11 +122,6 @@ fn limits(server: Server) -> Server {
         .http2_max_header_list_size(16 << 10)
         .max_connection_age(CONNECTION_AGE)
         .tcp_nodelay(true)
-}
-
-/// Takes the address to listen on.
-pub async fn listen(address: SocketAddr) -> Result<tokio::net::TcpListener, SocketError> {
-    tokio::net::TcpListener::bind(address).await.map_err(|e| SocketError::Listen(address, e))
 }
 
 /// The coordinators that one may speak to, in the order of preference.

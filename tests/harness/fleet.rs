@@ -82,6 +82,8 @@ pub struct Fleet {
     pub coordinators_through: BTreeMap<String, String>,
     /// Seconds of a lease, for whoever is started from now on; the same for all who work together.
     pub lease: u64,
+    /// What some processes are started by: its words, then the program and its words.
+    pub through: BTreeMap<String, Vec<String>>,
     ports: BTreeMap<String, u16>,
     metrics: BTreeMap<String, u16>,
     processes: BTreeMap<String, Process>,
@@ -102,8 +104,8 @@ impl Fleet {
         let ports = ["c1", "c2"].map(|name| (name.to_owned(), free_port())).into();
         let metrics = ["c1", "c2"].map(|name| (name.to_owned(), free_port())).into();
         let (nats_through, coordinators_through) = (BTreeMap::new(), BTreeMap::new());
-        let (lease, processes) = (LEASE, BTreeMap::new());
-        Self { organisation, nats, nats_through, coordinators_through, lease, ports, metrics, processes }
+        let (lease, through, processes) = (LEASE, BTreeMap::new(), BTreeMap::new());
+        Self { organisation, nats, nats_through, coordinators_through, lease, through, ports, metrics, processes }
     }
 
     /// The address of a coordinator, whether it runs or not.
@@ -163,7 +165,14 @@ impl Fleet {
             }
         }
         let log = File::options().create(true).append(true).open(self.log(name)).expect("a log");
-        let mut command = command(program());
+        let mut command = match self.through.get(name).map(Vec::as_slice) {
+            None | Some([]) => command(program()),
+            Some([first, rest @ ..]) => {
+                let mut through = command(Path::new(first));
+                through.args(rest).arg(program());
+                through
+            }
+        };
         command.arg(verb).args(&words).args(["-v", "--log-format", "json"]).current_dir(self.organisation.path());
         command.envs(environment.iter().copied()).stdin(Stdio::null()).stderr(log).stdout(Stdio::null());
         let child = command.spawn().expect("the program starts");
@@ -194,6 +203,11 @@ impl Fleet {
             (words[1] == parent && words[0] != "Z").then(|| started.replace('\0', " "))
         };
         fs::read_dir("/proc").expect("a list of processes").flatten().filter_map(of).collect()
+    }
+
+    /// The number of a process.
+    pub fn process_id(&self, name: &str) -> u32 {
+        self.pid(name).as_raw_nonzero().get().unsigned_abs()
     }
 
     fn pid(&self, name: &str) -> Pid {
@@ -271,6 +285,11 @@ impl Fleet {
 
     /// What a coordinator has counted under a name that begins so, over all labels.
     pub fn counted(&self, name: &str, series: &str) -> f64 {
+        self.counted_with(name, series, &[])
+    }
+
+    /// The same over the rows that have all of these labels, such as `code="E-RPC-ROLE"`.
+    pub fn counted_with(&self, name: &str, series: &str, labels: &[&str]) -> f64 {
         let get = || -> std::io::Result<String> {
             let mut stream = std::net::TcpStream::connect(("127.0.0.1", self.metrics[name]))?;
             stream.set_read_timeout(Some(Duration::from_secs(5)))?;
@@ -280,7 +299,8 @@ impl Fleet {
             Ok(text)
         };
         let text = get().unwrap_or_default();
-        let rows = text.lines().filter(|line| line.starts_with(series));
+        let of = |line: &&str| line.starts_with(series) && labels.iter().all(|label| line.contains(label));
+        let rows = text.lines().filter(of);
         rows.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 

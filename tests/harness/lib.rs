@@ -20,6 +20,7 @@ mod organisation;
 mod proxy;
 mod run;
 mod samples;
+mod tap;
 mod wiretap;
 
 pub use binary::{demo, fresh, program, swept};
@@ -30,6 +31,7 @@ pub use organisation::{Organisation, finding_rows, statements, symbols};
 pub use proxy::Proxy;
 pub use run::{Run, Started, command, ligase, ligase_in, start};
 pub use samples::{POLICY, dna, service_files, write_tree};
+pub use tap::{Overheard, Tap};
 pub use wiretap::{Heard, Wiretap};
 
 use std::path::Path;

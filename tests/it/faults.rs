@@ -6,9 +6,12 @@
 
 mod changes;
 mod coordinators;
+mod doors;
 mod escape;
 mod history;
 mod identities;
+mod liars;
+mod members;
 mod network;
 mod poison;
 mod queue;

@@ -75,7 +75,8 @@ pub(crate) async fn look_and_send(
     }
     heartbeat.beat();
     ligase_runtime::reached("looked");
-    let mut objects = worker.objects();
+    let heart = heartbeat.clone();
+    let mut objects = worker.objects().beating(move || heart.beat());
     // The root names the chunks and the chunks name the files' objects, so it goes last.
     let upload = async {
         objects.put(seen.objects).await?;

@@ -343,7 +343,7 @@ fn act(app: &App, asked: &v1::ActRequest) -> Result<v1::ActAnswer, Status> {
         }
         other => return Err(Status::invalid_argument(format!("E-API-ACT: nobody can {other:?} a changeset"))),
     };
-    app.ledger.record(facts).map_err(ledger_error)?;
+    app.ledger.record_now(facts).map_err(ledger_error)?;
     Ok(v1::ActAnswer { detail, revision })
 }
 
@@ -384,7 +384,7 @@ fn approve_waivers(app: &App, forges: &Forges, asked: &v1::ActRequest) -> Result
         })?
     };
     forges.approve_revision(&repository, &revision, &asked.login, app.ledger.now()).map_err(refused)?;
-    app.ledger.record(vec![acted(asked, &format!("{repository}@{revision}"))]).map_err(ledger_error)?;
+    app.ledger.record_now(vec![acted(asked, &format!("{repository}@{revision}"))]).map_err(ledger_error)?;
     let detail = format!(
         "review of {} by {} is recorded; waivers in these very bytes count from the next sweep",
         revision.short(),

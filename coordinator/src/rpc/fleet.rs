@@ -3,14 +3,17 @@
 //! A result is accepted once by its task's key; a second delivery changes nothing. It may only name objects that the store
 //! has, and only of tasks that were planned.
 
-use super::{blocking, malformed, refused, role};
+use super::refusals::{of_stream, refused};
+use super::{blocking, ledger_error, malformed, role, store_error};
 use crate::app::{App, Ingested};
 use crate::attempts::NOT_PLANNED;
 use crate::desk::Planned;
 use crate::fact::{Abstained, Attempt, Declaration, Fact, ProbedResult, Refused, Remedied};
+use crate::state::{State, fingerprint};
+use crate::uploads::SILENCE_MAX;
 use ligase_domain::{Digest, RepoPath, TaskKind};
 use ligase_proto::attempt::carried;
-use ligase_proto::client::{Assembly, chunks};
+use ligase_proto::client::{Assembly, UPLOAD_BYTES_MAX, chunks};
 use ligase_proto::convert::{self, digest_bytes};
 use ligase_proto::principal::Principal;
 use ligase_proto::v1::{self, fleet_server::Fleet};
@@ -22,6 +25,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 /// Uploaded bytes that are held before they are made durable together.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// Characters of why an attempt was given back.
+const DETAIL_CHARS: usize = 2_000;
 /// Objects that are made durable together.
 const GROUP_OBJECTS: usize = 4096;
 
@@ -45,7 +50,8 @@ impl Fleet for FleetService {
         let key = convert::task_key(&asked.kind, &asked.key).map_err(malformed)?;
         let recorded = self.0.ledger.read(|s| s.terminal.contains(&key.digest));
         let planned = self.0.desk.planned(&key.digest).is_some();
-        if asked.attempt > 0 {
+        // What nobody has asked for is not written down, whoever says that it began.
+        if asked.attempt > 0 && (recorded || planned) {
             let attempt = Attempt { key: key.digest, kind: asked.kind, number: asked.attempt, by: who.to_string() };
             let mut facts = vec![Fact::AttemptBegan(attempt.clone())];
             let over = match (recorded, planned) {
@@ -56,7 +62,7 @@ impl Fleet for FleetService {
             };
             facts.extend(over.map(|cause| Fact::AttemptEnded { attempt, cause: cause.to_owned() }));
             let app = Arc::clone(&self.0);
-            blocking(move || app.ledger.record(facts).map_err(|e| Status::unavailable(e.to_string()))).await?;
+            blocking(move || note(&app, &key.digest, facts)).await?;
         }
         Ok(Response::new(v1::RecordedAnswer { recorded, planned }))
     }
@@ -68,9 +74,10 @@ impl Fleet for FleetService {
         let failure = given.failure.as_ref().ok_or_else(|| Status::invalid_argument("E-WIRE-MALFORMED: no failure"))?;
         let (reason, detail) = convert::failure(failure).map_err(malformed)?;
         let attempt = Attempt { key: key.digest, kind: given.kind, number: given.attempt, by: who.to_string() };
+        let detail: String = detail.chars().take(DETAIL_CHARS).collect();
         let fact = Fact::AttemptEnded { attempt, cause: format!("given back: {reason}: {detail}") };
         let app = Arc::clone(&self.0);
-        blocking(move || app.ledger.record(vec![fact]).map_err(|e| Status::unavailable(e.to_string()))).await?;
+        blocking(move || note(&app, &key.digest, vec![fact])).await?;
         Ok(Response::new(v1::ReportAnswer { accepted: true, detail: "noted".to_owned() }))
     }
 
@@ -78,28 +85,33 @@ impl Fleet for FleetService {
         role(&request, &["worker", "agent-runner"])?;
         let asked = digests(&request.into_inner())?;
         let app = Arc::clone(&self.0);
-        let missing = blocking(move || app.ledger.store().missing(&asked).map_err(store_error)).await?;
+        let missing = blocking(move || app.ledger.store().missing(&asked).map_err(|e| store_error(&e))).await?;
         Ok(Response::new(v1::Digests { digests: missing.iter().map(digest_bytes).collect() }))
     }
 
     async fn upload(&self, request: Request<Streaming<v1::ObjectChunk>>) -> Result<Response<v1::UploadAnswer>, Status> {
         let who = role(&request, &["worker", "agent-runner"])?;
         let mut stream = request.into_inner();
-        let (mut assembly, mut answer) = (Assembly::default(), v1::UploadAnswer::default());
+        let _turn = self.0.uploads.turn(&who).await;
+        let name = who.to_string();
+        let (mut assembly, mut answer) = (Assembly::of_at_most(UPLOAD_BYTES_MAX), v1::UploadAnswer::default());
         let (mut group, mut group_bytes) = (Vec::new(), 0);
-        while let Some(chunk) = stream.message().await? {
-            let taken = assembly.take(chunk).inspect_err(|status| refused(status, &who.to_string()))?;
+        loop {
+            let next = tokio::time::timeout(SILENCE_MAX, stream.message()).await;
+            let next = next.map_err(|_| Status::deadline_exceeded("E-RPC-SILENT: an upload that sends nothing"))?;
+            let Some(chunk) = next.map_err(|status| of_stream(status, &name))? else { break };
+            let taken = assembly.take(chunk).inspect_err(|status| refused(status, &name))?;
             let Some((_, bytes)) = taken else { continue };
             answer.objects += 1;
             answer.bytes += bytes.len() as u64;
             group_bytes += bytes.len();
             group.push(bytes);
             if group_bytes >= GROUP_BYTES || group.len() >= GROUP_OBJECTS {
-                self.keep(std::mem::take(&mut group)).await?;
+                self.keep(std::mem::take(&mut group)).await.inspect_err(|status| refused(status, &name))?;
                 group_bytes = 0;
             }
         }
-        self.keep(group).await?;
+        self.keep(group).await.inspect_err(|status| refused(status, &name))?;
         ligase_runtime::count("ligase_upload_bytes_total", &[], answer.bytes);
         Ok(Response::new(answer))
     }
@@ -134,7 +146,7 @@ impl Fleet for FleetService {
         role(&request, &["worker", "agent-runner"])?;
         let asked = digests(&request.into_inner())?;
         let app = Arc::clone(&self.0);
-        let known = blocking(move || app.ledger.store().get_looks(&asked).map_err(store_error)).await?;
+        let known = blocking(move || app.ledger.store().get_looks(&asked).map_err(|e| store_error(&e))).await?;
         let objects = known.iter().map(|o| o.as_ref().map(digest_bytes).unwrap_or_default()).collect();
         Ok(Response::new(v1::ObservedAnswer { objects }))
     }
@@ -145,7 +157,8 @@ impl Fleet for FleetService {
         let report = request.into_inner();
         let attempt = attempt(report.attempt.as_ref(), TaskKind::Probe, &who)?;
         let (app, key) = (Arc::clone(&self.0), attempt.key);
-        self.accept(attempt, parent, move |planned| probed(&app, key, planned, report)).await
+        let result = result_of(&[&report.root, &report.observations]);
+        self.accept(attempt, parent, result, move |planned| probed(&app, key, planned, report)).await
     }
 
     async fn report_remedy(&self, request: Request<v1::RemedyReport>) -> Result<Response<v1::ReportAnswer>, Status> {
@@ -153,8 +166,8 @@ impl Fleet for FleetService {
         let parent = carried(&request);
         let report = request.into_inner();
         let attempt = attempt(report.attempt.as_ref(), TaskKind::Remedy, &who)?;
-        let key = attempt.key;
-        self.accept(attempt, parent, move |planned| remedied(key, planned, &report, who.name)).await
+        let (key, result) = (attempt.key, result_of(&[&report.patch]));
+        self.accept(attempt, parent, result, move |planned| remedied(key, planned, &report, who.name)).await
     }
 
     async fn report_verification(
@@ -165,7 +178,7 @@ impl Fleet for FleetService {
         let parent = carried(&request);
         let report = request.into_inner();
         let attempt = attempt(report.attempt.as_ref(), TaskKind::Verification, &who)?;
-        self.accept(attempt, parent, move |planned| looked_again(planned, &report)).await
+        self.accept(attempt, parent, None, move |planned| looked_again(planned, &report)).await
     }
 }
 
@@ -175,7 +188,7 @@ impl FleetService {
             return Ok(());
         }
         let app = Arc::clone(&self.0);
-        blocking(move || app.ledger.store().put_batch(group).map(drop).map_err(store_error)).await
+        blocking(move || app.ledger.store().put_batch(group).map(drop).map_err(|e| store_error(&e))).await
     }
 
     /// Reads a report of a planned task, checks that the store has what it names, and hands it in.
@@ -183,6 +196,7 @@ impl FleetService {
         &self,
         attempt: Attempt,
         parent: Option<String>,
+        result: Option<Digest>,
         read: impl FnOnce(&Planned) -> Result<(Ingested, Vec<Digest>), Status> + Send + 'static,
     ) -> Result<Response<v1::ReportAnswer>, Status> {
         let (app, kind, who) = (Arc::clone(&self.0), attempt.kind.clone(), attempt.by.clone());
@@ -193,22 +207,20 @@ impl FleetService {
             let key = attempt.key;
             let _turn = app.desk.turn(&key);
             if app.ledger.read(|s| s.terminal.contains(&key)) {
-                let fact = Fact::AttemptEnded { attempt, cause: "recorded-already".to_owned() };
-                app.ledger.record(vec![fact]).map_err(|e| Status::unavailable(e.to_string()))?;
-                return Ok("recorded-already");
+                return second(&app, attempt, result);
             }
             let planned = app
                 .desk
                 .planned(&key)
                 .ok_or_else(|| Status::failed_precondition("E-RPC-UNPLANNED: no such task is planned"))?;
             let (ingested, named) = read(&planned)?;
-            let missing = app.ledger.store().missing(&named).map_err(store_error)?;
+            let missing = app.ledger.store().missing(&named).map_err(|e| store_error(&e))?;
             if let Some(first) = missing.first() {
                 return Err(Status::failed_precondition(format!(
                     "E-RPC-NO-OBJECT: the result names {first}, which was not uploaded"
                 )));
             }
-            app.hand_in(key, ingested, attempt).map_err(|e| Status::unavailable(e.to_string()))?;
+            app.hand_in(key, ingested, attempt).map_err(|e| ledger_error(&e))?;
             Ok("recorded")
         })
         .await
@@ -217,6 +229,12 @@ impl FleetService {
         ligase_runtime::count("ligase_results_total", &[("kind", &kind), ("outcome", outcome)], 1);
         Ok(Response::new(v1::ReportAnswer { accepted: true, detail: accepted?.to_owned() }))
     }
+}
+
+/// One digest for the objects that a report names, if it names them.
+fn result_of(objects: &[&Vec<u8>]) -> Option<Digest> {
+    let named: Option<Vec<Digest>> = objects.iter().map(|o| convert::digest("result", o).ok()).collect();
+    named.map(|named| fingerprint(&named))
 }
 
 fn digests(message: &v1::Digests) -> Result<Vec<Digest>, Status> {
@@ -233,8 +251,29 @@ fn attempt(of: Option<&v1::Attempt>, kind: TaskKind, who: &Principal) -> Result<
     Ok(Attempt { key, kind: kind.name().to_owned(), number: of.number, by: who.to_string() })
 }
 
-fn store_error(error: ligase_evidence::StoreError) -> Status {
-    Status::unavailable(error.to_string())
+/// Writes down what an attempt did, while the task has room for it: nobody fills the journal by trying.
+fn note(app: &App, key: &Digest, facts: Vec<Fact>) -> Result<(), Status> {
+    let known = |s: &State| s.terminal.contains(key) || app.desk.planned(key).is_some();
+    if !app.ledger.read(|s| known(s) && s.attempts.has_room(key)) {
+        return Ok(());
+    }
+    app.ledger.record_now(facts).map_err(|e| ledger_error(&e))
+}
+
+/// A second result of a recorded task changes nothing. One that differs from the recorded one is told: somebody lies, or what
+/// looks at the same bytes twice does not see the same.
+fn second(app: &App, attempt: Attempt, result: Option<Digest>) -> Result<&'static str, Status> {
+    let key = attempt.key;
+    let first = app.ledger.read(|s| s.results.get(&key).copied());
+    let differs = result.zip(first).is_some_and(|(second, first)| second != first);
+    let cause = if differs { "recorded-already, and this result differs" } else { "recorded-already" };
+    if differs {
+        let (task, by, kind) = (key.to_string(), attempt.by.as_str(), attempt.kind.as_str());
+        ligase_runtime::count("ligase_results_differ_total", &[("kind", kind)], 1);
+        tracing::warn!(task, by, kind, code = "E-RPC-DIFFERS", "a second result differs from the one that is recorded");
+    }
+    note(app, &key, vec![Fact::AttemptEnded { attempt, cause: cause.to_owned() }])?;
+    Ok("recorded-already")
 }
 
 fn probed(
@@ -280,7 +319,7 @@ fn probed(
 }
 
 fn keep_one(app: &App, bytes: Vec<u8>) -> Result<Digest, Status> {
-    app.ledger.keep(bytes).map_err(|e| Status::unavailable(e.to_string()))
+    app.ledger.keep_now(bytes).map_err(|e| ledger_error(&e))
 }
 
 fn remedied(

@@ -6,6 +6,7 @@
 mod clock;
 mod log;
 mod metrics;
+mod ration;
 mod shutdown;
 mod stage;
 mod supervisor;
@@ -14,6 +15,7 @@ mod telemetry;
 pub use clock::{SystemClock, rfc3339, unix_day};
 pub use log::{LogFormat, init_log};
 pub use metrics::{NAMES, count, gauge, took};
+pub use ration::Ration;
 pub use shutdown::Shutdown;
 pub use stage::reached;
 pub use supervisor::{Supervisor, TaskEnd};

@@ -1,4 +1,4 @@
-//! F25, F26: the store's index is deleted or damaged before a restart, or its disk is full.
+//! F26: the store's index is deleted or damaged before a restart.
 
 use super::{is_clean, small, work_on};
 use ligase_tests::Fleet;
