@@ -15,6 +15,7 @@ mod members;
 mod network;
 mod poison;
 mod queue;
+mod room;
 mod slow;
 mod stores;
 mod stuck;

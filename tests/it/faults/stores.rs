@@ -1,4 +1,4 @@
-//! F26: the store's index is deleted or damaged before a restart.
+//! F26: the store's index is deleted or damaged before a restart. A full disk is in `room.rs`.
 
 use super::{is_clean, small, work_on};
 use ligase_tests::Fleet;
