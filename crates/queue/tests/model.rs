@@ -264,6 +264,8 @@ async fn attempt(store: Arc<Store>, delivery: Delivery, heart: Heartbeat, fate: 
 
 const SLOTS: usize = 3;
 const PULLERS: usize = 2;
+/// Longer than any attempt of the model takes.
+const STUCK: Duration = Duration::from_secs(3_600);
 
 async fn fleet(tasks: usize, queue_fates: Vec<u8>, work_fates: Vec<u8>) -> (Arc<Store>, bool) {
     let model = Model { fates: Fates(Arc::new(Mutex::new(queue_fates.into()))), ..Model::default() };
@@ -275,7 +277,7 @@ async fn fleet(tasks: usize, queue_fates: Vec<u8>, work_fates: Vec<u8>) -> (Arc<
             (Arc::clone(&queue), Arc::clone(&store), work_fates.clone(), shutdown.clone());
         async move {
             let run = |delivery, heart| attempt(Arc::clone(&store), delivery, heart, fates.next());
-            pull(queue, TaskKind::Probe, &format!("w{n}"), SLOTS, &shutdown, run).await;
+            pull(queue, TaskKind::Probe, &format!("w{n}"), SLOTS, STUCK, &shutdown, run).await;
         }
     }));
     let publishing = async {
