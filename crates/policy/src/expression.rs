@@ -35,9 +35,10 @@ impl std::fmt::Debug for Expression {
     }
 }
 
-/// The environment: the standard library and nothing of our own, so that every CEL reader can read the catalog.
+/// The environment: the standard library and nothing of our own, so that every CEL reader can read the catalog. Whoever
+/// evaluates expressions of the catalog takes this one: the library as it is built here has no `matches` of its own.
 /// `Context::default()` would build it anew for 27 µs.
-fn env() -> Arc<Env> {
+pub fn env() -> Arc<Env> {
     static ENV: OnceLock<Arc<Env>> = OnceLock::new();
     Arc::clone(ENV.get_or_init(|| {
         let mut env = Env::stdlib();

@@ -25,6 +25,7 @@ mod weaken;
 pub use catalog::{Catalog, ClauseRef};
 pub use dna::{Dna, Exposure, Waiver};
 pub use drift::OwnerFact;
+pub use expression::env as expression_env;
 pub use judge::{JudgeEnv, JudgeInput, NoSheets, Sheets, judge, judge_with};
 pub use organisation::{Budgets, Enforcement, Mode, Organisation, Source, SourcePlace};
 pub use patch::{ChangedFile, PatchRules, structural};

@@ -42,7 +42,7 @@ impl Expression {
 
     /// Whether it is true.
     pub fn holds(&self, names: &Names<'_>) -> bool {
-        let mut context = Context::default();
+        let mut context = Context::with_env(ligase_policy::expression_env());
         for (name, map) in names {
             context.add_variable_from_value(*name, map_value(map));
         }
@@ -85,6 +85,8 @@ mod tests {
             ("it.role == \"none\"", true),
             ("it.guards.exists(g, g.kind == \"authentication\")", true),
             ("it.n * 2 == 4", true),
+            // The library is built without it; who evaluates brings it.
+            ("it.role.matches(\"^no\")", true),
             ("it.n", false),
             ("it.missing == 1", false),
             ("x.name == \"a\"", false),
