@@ -62,8 +62,21 @@ fn save(fleet: &Fleet) {
     assert!(copied.success());
 }
 
+/// Whether a small disk can be mounted here. Some machines keep namespaces from their users; with `LIGASE_REQUIRE_JAIL` set,
+/// which says that this one must not, such a machine fails.
+fn can_mount() -> bool {
+    let tried = ["-Urm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"];
+    let mounted = std::process::Command::new("unshare").args(tried).output().is_ok_and(|ran| ran.status.success());
+    assert!(mounted || std::env::var_os("LIGASE_REQUIRE_JAIL").is_none(), "a small disk cannot be mounted here");
+    mounted
+}
+
 #[test]
 fn a_full_disk_is_waited_out_and_costs_nothing() {
+    if !can_mount() {
+        eprintln!("F25 was not tried: a small disk cannot be mounted on this machine");
+        return;
+    }
     let mut fleet = Fleet::new(small(2));
     fleet.through.insert("c1".to_owned(), ON_SMALL_DISK.map(str::to_owned).to_vec());
     fleet.start_all(&["c1", "r1"]);
