@@ -13,13 +13,14 @@ use ligase_policy::Catalog;
 use ligase_probe::ProbeSet;
 use ligase_proto::memory::{Connector, listener};
 use ligase_proto::principal::Principal;
-use ligase_proto::v1::api_client::ApiClient;
+use ligase_proto::v1::{ExplainTaskRequest, api_client::ApiClient};
 use ligase_queue::{MemoryQueue, STUCK};
 use ligase_remedy::RemedySet;
 use ligase_runtime::{Shutdown, SystemClock};
 use ligase_vcs::{ChildSpec, PinOptions, RemoteLimits};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
@@ -32,6 +33,9 @@ const ORGANISATION_FILE: &str = "organisation";
 
 /// Largest answer of the API: some hundred thousand findings. It comes from this process itself.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// How long a coordinator that stands by gets to close the connection on which it said so.
+const STANDBY_CLOSES: Duration = Duration::from_millis(100);
 
 /// The machine's clock as the domain's.
 pub struct MachineClock;
@@ -146,6 +150,9 @@ impl Embedded {
             let _inside = runtime.enter();
             crate::fleet::link::person(&standing.remote)?
         };
+        if standing.remote.coordinator.len() > 1 {
+            runtime.block_on(find_leader(&channel, standing.remote.coordinator.len()));
+        }
         let (shutdown, roles) = (Shutdown::new(), Vec::new());
         Ok(Self { runtime: Some(runtime), link: Link::There(channel), shutdown, roles, own_catalog: None })
     }
@@ -194,6 +201,20 @@ impl Drop for Embedded {
         for role in self.roles.drain(..).rev() {
             let _ = runtime.block_on(role);
         }
+    }
+}
+
+/// Asks until the connection is one to the coordinator that leads: one that stands by says so and closes its own, and the next
+/// goes to the next address. Whatever else is wrong is left to the question itself.
+async fn find_leader(channel: &Channel, addresses: usize) {
+    let mut api = ApiClient::new(channel.clone());
+    for _ in 0..addresses * 2 {
+        // Of no task: whoever leads answers that there is none.
+        let asked = api.explain_task(ExplainTaskRequest { key: "none".to_owned() }).await;
+        if asked.is_ok() || asked.is_err_and(|status| !status.message().starts_with("E-NOT-LEADING")) {
+            return;
+        }
+        tokio::time::sleep(STANDBY_CLOSES).await;
     }
 }
 

@@ -126,3 +126,17 @@ fn clocks_that_are_an_hour_off_change_nothing() {
     }
     is_clean(&mut fleet, &[("F22 clocks two hours apart, with a lapsed lease", ROUNDS)]);
 }
+
+#[test]
+fn a_person_who_names_the_one_that_stands_by_first_is_answered_by_the_leader() {
+    let mut fleet = Fleet::new(small(1));
+    fleet.start_all(&["c2", "w1", "r1"]);
+    wait_for("the second leads", || (fleet.status()?["leader"] == "c2").then_some(()));
+    // Addresses are asked in the order of their names.
+    fleet.start("c1", &[]);
+    wait_for("the first stands by", || fleet.said("c1").contains("stands by").then_some(()));
+    let ended = fleet.ask(&["sweep"]);
+    assert!(matches!(ended.code, 0 | 1), "{} {}", ended.out, ended.err);
+    let told = fleet.ask(&["fleet", "status"]);
+    assert_eq!(told.code, 0, "{} {}", told.out, told.err);
+}
