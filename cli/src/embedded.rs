@@ -2,7 +2,9 @@
 //! connections. It is the fleet's own code with another transport, not a second implementation.
 
 use crate::args::Standing;
+use crate::args::fleet::Remote;
 use crate::failure::Failure;
+use crate::fleet::link;
 use crate::local::catalog_files;
 use ligase_coordinator::{Config, Coordinator, Ledger, LedgerError, RemoteOptions, Seat};
 use ligase_domain::{Clock, Digest, Timestamp};
@@ -20,7 +22,6 @@ use ligase_runtime::{Shutdown, SystemClock};
 use ligase_vcs::{ChildSpec, PinOptions, RemoteLimits};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
@@ -33,9 +34,6 @@ const ORGANISATION_FILE: &str = "organisation";
 
 /// Largest answer of the API: some hundred thousand findings. It comes from this process itself.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
-
-/// How long a coordinator that stands by gets to close the connection on which it said so.
-const STANDBY_CLOSES: Duration = Duration::from_millis(100);
 
 /// The machine's clock as the domain's.
 pub struct MachineClock;
@@ -146,13 +144,13 @@ impl Embedded {
     fn there(standing: &Standing) -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|e| Failure::look("E-RUNTIME", e, "free some threads"))?;
-        let channel = {
+        let remote = &standing.remote;
+        let all = {
             let _inside = runtime.enter();
-            crate::fleet::link::person(&standing.remote)?
+            link::person(remote, &remote.coordinator)?
         };
-        if standing.remote.coordinator.len() > 1 {
-            runtime.block_on(find_leader(&channel, standing.remote.coordinator.len()));
-        }
+        let leader = if remote.coordinator.len() > 1 { runtime.block_on(leader(remote)) } else { None };
+        let channel = leader.unwrap_or(all);
         let (shutdown, roles) = (Shutdown::new(), Vec::new());
         Ok(Self { runtime: Some(runtime), link: Link::There(channel), shutdown, roles, own_catalog: None })
     }
@@ -204,18 +202,18 @@ impl Drop for Embedded {
     }
 }
 
-/// Asks until the connection is one to the coordinator that leads: one that stands by says so and closes its own, and the next
-/// goes to the next address. Whatever else is wrong is left to the question itself.
-async fn find_leader(channel: &Channel, addresses: usize) {
-    let mut api = ApiClient::new(channel.clone());
-    for _ in 0..addresses * 2 {
-        // Of no task: whoever leads answers that there is none.
-        let asked = api.explain_task(ExplainTaskRequest { key: "none".to_owned() }).await;
-        if asked.is_ok() || asked.is_err_and(|status| !status.message().starts_with("E-NOT-LEADING")) {
-            return;
+/// The one of several coordinators that leads, if one says so; whatever is wrong with the others is left to the question itself.
+async fn leader(remote: &Remote) -> Option<Channel> {
+    for address in &remote.coordinator {
+        let Ok(channel) = link::person(remote, std::slice::from_ref(address)) else { continue };
+        // Of no task: whoever leads answers that there is none, and one that stands by that it does.
+        let asked = ApiClient::new(channel.clone()).explain_task(ExplainTaskRequest { key: "none".to_owned() }).await;
+        let silent = |status: &tonic::Status| matches!(status.code(), tonic::Code::Unavailable | tonic::Code::Unknown);
+        if !asked.is_err_and(|status| silent(&status)) {
+            return Some(channel);
         }
-        tokio::time::sleep(STANDBY_CLOSES).await;
     }
+    None
 }
 
 /// What the fleet looks and changes with.

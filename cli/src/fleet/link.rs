@@ -5,8 +5,8 @@ use crate::failure::Failure;
 use ligase_proto::socket::{Addresses, Credentials, SocketError, channel};
 use tonic::transport::Channel;
 
-/// A person's connection.
-pub fn person(remote: &Remote) -> Result<Channel, Failure> {
+/// A person's connection to these coordinators.
+pub fn person(remote: &Remote, addresses: &[String]) -> Result<Channel, Failure> {
     let (Some(cert), Some(key), Some(ca)) = (&remote.cert, &remote.key, &remote.ca) else {
         return Err(Failure::input(
             "E-TLS-ABSENT",
@@ -15,7 +15,7 @@ pub fn person(remote: &Remote) -> Result<Channel, Failure> {
         ));
     };
     let credentials = Credentials { certificate: cert.clone(), key: key.clone(), authority: ca.clone() };
-    open(&remote.coordinator, remote.coordinator_name.as_deref(), &credentials)
+    open(addresses, remote.coordinator_name.as_deref(), &credentials)
 }
 
 /// A worker's or an agent-runner's connection.

@@ -81,7 +81,7 @@ fn ends(what: &str, path: &Path) -> Line {
 
 /// What the coordinator that leads says to who asks.
 async fn coordinator(args: &Doctor, role: Option<&str>) -> Vec<Line> {
-    let channel = match link::person(&args.remote) {
+    let channel = match link::person(&args.remote, &args.remote.coordinator) {
         Ok(channel) => channel,
         Err(failure) => return vec![failed("coordinator", &failure)],
     };
