@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tonic::transport::Channel;
 
-/// Files of a worker's own cache. At the usual 1 KiB of observations a file this is some 100 MiB; when it is full it is
-/// emptied, which costs one batch of questions to the coordinator.
-const LOCAL_FILES_MAX: usize = 100_000;
+/// Files of a worker's own cache. `make bench-fleet` saw some 80 KiB a file in memory, so that this is some 300 MiB; when it is
+/// full it is emptied, which costs one batch of questions to the coordinator.
+const LOCAL_FILES_MAX: usize = 4_000;
 
 /// What this worker has seen.
 #[derive(Default)]
