@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use std::path::PathBuf;
 
 fn main() {
-    let set = ProbeSet::load(&ligase_catalog::shipped()).unwrap();
+    let set = ProbeSet::load(&ligase_catalog::shipped()).expect("the shipped catalog loads");
     let mut files: Vec<(RepoPath, PathBuf)> = Vec::new();
     for root in std::env::args().skip(1).map(PathBuf::from) {
         let mut open = vec![root.clone()];

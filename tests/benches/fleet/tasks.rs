@@ -9,6 +9,7 @@ use crate::git;
 use crate::journal::Journal;
 use crate::processes::{Fleet, Setting};
 use ligase_domain::{Digest, Population, TaskKind};
+use ligase_probe::ProbeSet;
 use ligase_proto::attempt::{Attempt, Begun};
 use ligase_proto::client::Objects;
 use ligase_proto::socket::{Addresses, Credentials, channel};
@@ -127,7 +128,9 @@ async fn worker(
         skipped: Vec::new(),
         incomplete: None,
     };
-    let set = ObservationSet { entries: Vec::new(), population, probe_set: Digest::of(b""), packs: BTreeMap::new() };
+    // A look with other probes than the coordinator's is refused; these are of the same sources.
+    let probes = ProbeSet::load(&ligase_catalog::shipped()).map_err(|e| problem(format!("{e:?}")))?;
+    let set = ObservationSet { entries: Vec::new(), population, probe_set: probes.digest(), packs: BTreeMap::new() };
     let root = encode_observation_set(&set).map_err(problem)?.root;
     let look = vec![encode_observations(&[]).map_err(problem)?, root];
     let client = FleetClient::new(coordinator);
