@@ -68,7 +68,11 @@ def main():
     parser.add_argument("--checkov", default="target/tools/checkov/bin/checkov")
     parser.add_argument("repositories", nargs="+")
     options = parser.parse_args()
+    # Programs are started in an empty folder.
     tools = pathlib.Path(options.tools).absolute()
+    for name in ("ligase", "parse", "checkov"):
+        given = getattr(options, name)
+        setattr(options, name, given and str(pathlib.Path(given).absolute()))
     tmp = pathlib.Path(tempfile.mkdtemp(prefix="beside-"))
     CACHE = str(tmp / "cache")
     rules(tmp)
