@@ -6,6 +6,7 @@ use crate::fact::{Attempt, Fact, NOT_LOOKED_AT, Remedied};
 use crate::judging;
 use crate::ledger::{Ledger, LedgerError};
 use crate::members::Members;
+use crate::seen::{Fresh, Seen};
 use crate::sweep::Running;
 use crate::uploads::Uploads;
 use ligase_domain::{Digest, FailureReason, RepoPath, Skipped, Timestamp};
@@ -70,6 +71,8 @@ pub struct App {
     pub due: Mutex<Option<Timestamp>>,
     /// Who uploads.
     pub uploads: Uploads,
+    /// What was accepted and is to be judged next.
+    pub fresh: Fresh,
 }
 
 /// The end of a task as it was reported.
@@ -105,8 +108,8 @@ impl App {
         let (desk, ends) = Desk::new();
         let (ends, running) = (tokio::sync::Mutex::new(ends), Mutex::new(None));
         let (members, letters, due) = (Members::default(), AtomicU64::new(0), Mutex::new(None));
-        let uploads = Uploads::default();
-        Self { config, ledger, catalog, queue, desk, ends, running, members, letters, due, uploads }
+        let (uploads, fresh) = (Uploads::default(), Fresh::default());
+        Self { config, ledger, catalog, queue, desk, ends, running, members, letters, due, uploads, fresh }
     }
 
     /// Accepts the end of a planned task: its terminal record is durable when this returns. Blocks on the disk.
@@ -118,13 +121,12 @@ impl App {
                 if let Fact::Probed { result: Ok(result), .. } = &fact {
                     // What one worker has seen, no other needs to look at again. Reading the set also proves that the
                     // store has all of it before anything names it.
-                    let set = self.ledger.observation_set(&result.root)?;
-                    if set.probe_set != self.config.probe_set {
+                    let seen = Seen::read(&self.ledger, &result.root, &result.observations)?;
+                    if seen.set.probe_set != self.config.probe_set {
                         return Err(LedgerError::Forged("it was looked with another probe set".to_owned()));
                     }
-                    self.ledger.observations(&result.observations)?;
-                    let looks = lasting(&set);
-                    self.ledger.store().put_looks(&looks)?;
+                    self.ledger.store().put_looks(&lasting(&seen.set))?;
+                    self.fresh.keep((result.root, result.observations), Arc::new(seen));
                 }
                 self.ledger.record_now(vec![fact, ended])?;
                 ((looked_at, from_cache), cloned, String::new())

@@ -68,25 +68,21 @@ pub fn follow(app: &App, running: &Running, repository: &RepositoryId) -> Result
 /// What the last assessment says of a changeset's findings.
 fn clause(state: &State, changeset: &Changeset) -> Clause {
     let Some(service) = state.services.get(&changeset.intent.service) else { return Clause::Unprobed };
-    let outcome = |id: &FindingId| service.assessment.findings.iter().find(|f| f.id == *id).map(|f| &f.outcome);
+    let standing = &service.standing;
     let mut all = Clause::Holds;
-    let waived = |id: &FindingId| {
-        service.assessment.findings.iter().any(|f| f.id == *id && f.outcome == Outcome::NotSatisfied && !f.is_open())
-    };
-    for id in &changeset.findings {
-        match outcome(id) {
+    for finding in changeset.findings.iter().filter_map(|id| standing.unsettled(id)) {
+        match finding.outcome {
             // What is waived is not wanted changed; only what was merged is held to what it brought.
-            Some(Outcome::NotSatisfied) if waived(id) && changeset.state == ChangesetState::Open => {}
-            Some(Outcome::NotSatisfied) => return Clause::Broken,
-            Some(Outcome::Indeterminate(_)) => all = Clause::Unclear,
-            // A subject that is gone is not broken any more.
-            None | Some(Outcome::Satisfied | Outcome::NotApplicable(_)) => {}
+            Outcome::NotSatisfied if !finding.is_open() && changeset.state == ChangesetState::Open => {}
+            Outcome::NotSatisfied => return Clause::Broken,
+            Outcome::Indeterminate(_) => all = Clause::Unclear,
+            Outcome::Satisfied | Outcome::NotApplicable(_) => {}
         }
     }
     // A file that could not be read hides subjects: what is not seen then is not gone.
-    let hidden =
-        service.assessment.population.incomplete.is_some() || !service.assessment.population.skipped.is_empty();
-    let gone = changeset.findings.iter().any(|id| outcome(id).is_none());
+    let hidden = standing.population.incomplete.is_some() || !standing.population.skipped.is_empty();
+    // A subject that is gone is not broken any more.
+    let gone = changeset.findings.iter().any(|id| !standing.has(id));
     if all == Clause::Holds && gone && hidden { Clause::Unclear } else { all }
 }
 
@@ -132,7 +128,7 @@ pub fn open(app: &App, running: &Running, judged: &AllJudged, intents: &[Planned
 }
 
 fn service<'a>(judged: &'a AllJudged, id: &ServiceId) -> Option<&'a Judged> {
-    judged.get(&id.repository)?.iter().find(|j| j.assessment.service == *id)
+    judged.get(&id.repository)?.iter().find(|j| j.standing.service == *id)
 }
 
 /// A patch that may be opened: its object, its report's object, what it closes, and when it was made.
@@ -160,7 +156,7 @@ fn open_one(app: &App, running: &Running, key: &IntentKey, judged: &Judged, made
         app.ledger.record(vec![fact])?;
         return Ok(false);
     }
-    let findings: Vec<&Finding> = judged.assessment.findings.iter().filter(|f| claimed.contains(&f.id)).collect();
+    let findings: Vec<&Finding> = judged.standing.unsettled.iter().filter(|f| claimed.contains(&f.id)).collect();
     let message = message::write(key, about(app, key), &findings, &patch, &report);
     let last = app.ledger.read(|s| s.changesets.get(&key.id()).and_then(|l| l.last()).cloned());
     let live =

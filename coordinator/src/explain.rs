@@ -12,10 +12,9 @@ use std::fmt::Write as _;
 
 /// Explains one finding.
 pub fn explain(app: &App, id: &FindingId) -> Result<ExplainAnswer, LedgerError> {
-    let found = app.ledger.read(|s| {
-        let (known, finding) = s.finding(id)?;
-        let row = view::finding_row(s, &finding.service, known, finding);
-        Some((known.clone(), finding.clone(), row))
+    let found = app.ledger.finding(id)?.map(|(known, finding)| {
+        let row = app.ledger.read(|s| view::finding_row(s, &finding.service, &known, &finding));
+        (known, finding, row)
     });
     let mut steps = Vec::new();
     let Some((known, finding, row)) = found else {
@@ -32,9 +31,9 @@ pub fn explain(app: &App, id: &FindingId) -> Result<ExplainAnswer, LedgerError> 
         detail: format!(
             "in-toto statement on {} at {}; desired state {}; probe set {}",
             finding.service,
-            known.assessment.revision,
-            known.assessment.desired.short(),
-            known.assessment.probe_set.short()
+            known.standing.revision,
+            known.standing.desired.short(),
+            known.standing.probe_set.short()
         ),
         verified: app.ledger.object(&known.statement).is_ok(),
         digest: known.statement.to_string(),
@@ -54,7 +53,7 @@ fn step(title: &str, detail: String) -> ExplainStep {
 
 fn why(app: &App, finding: &Finding) -> Vec<ExplainStep> {
     let mut controls = String::new();
-    for control in &finding.controls {
+    for control in finding.controls.iter() {
         let framework = app.catalog.framework(&control.framework);
         let title =
             framework.and_then(|f| f.controls.iter().find(|c| *c.id == control.control)).map(|c| c.title.as_str());

@@ -4,14 +4,15 @@
 use crate::app::App;
 use crate::fact::ProbedResult;
 use crate::ledger::LedgerError;
+use crate::seen::Seen;
+use crate::standing::Standing;
 use crate::sweep::Running;
 use ligase_document::DocumentError;
-use ligase_domain::{Assessment, Digest, FindingId, IntentKey, Observation, Oid, Outcome, RepoPath, RepositoryId};
+use ligase_domain::{Assessment, ClauseId, Digest, FindingId, IntentKey, Oid, Outcome, RepositoryId};
 use ligase_policy::roster::{DnaFile, Listed, folders, roster};
-use ligase_policy::{Approvals, DesiredState, JudgeEnv, JudgeInput, OwnerFact, judge, resolve};
+use ligase_policy::{Approvals, DesiredState, JudgeEnv, JudgeInput, Mode, OwnerFact, judge, resolve};
 use ligase_proto::convert::digest_bytes;
 use ligase_proto::v1;
-use ligase_record::ObservationSet;
 use prost::Message as _;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,12 +21,12 @@ use std::sync::Arc;
 /// A service that was judged, with what planning and remedying need.
 #[derive(Clone, Debug)]
 pub struct Judged {
-    /// The judgement.
-    pub assessment: Arc<Assessment>,
-    /// Whether it was judged now, or stands as it was judged before.
-    pub anew: bool,
-    /// What was wanted.
-    pub desired: DesiredState,
+    /// What is held of the judgement.
+    pub standing: Arc<Standing>,
+    /// The judgement, where it was made now and does not stand as it was made before; whoever records it takes it.
+    pub anew: Option<Arc<Assessment>>,
+    /// What is done about findings, by clause.
+    pub modes: BTreeMap<ClauseId, Mode>,
     /// Who owns it, if anybody is known.
     pub owner: Option<String>,
     /// The branch that was looked at.
@@ -48,7 +49,7 @@ struct Look<'a> {
     app: &'a App,
     root: Digest,
     observations: Digest,
-    seen: OnceCell<Seen>,
+    seen: OnceCell<Arc<Seen>>,
 }
 
 impl<'a> Look<'a> {
@@ -60,26 +61,12 @@ impl<'a> Look<'a> {
         if let Some(seen) = self.seen.get() {
             return Ok(seen);
         }
-        let seen = read_seen(self.app, &self.root, &self.observations)?;
+        let seen = match self.app.fresh.take((self.root, self.observations)) {
+            Some(seen) => seen,
+            None => Arc::new(Seen::read(&self.app.ledger, &self.root, &self.observations)?),
+        };
         Ok(self.seen.get_or_init(|| seen))
     }
-}
-
-/// What was looked at.
-struct Seen {
-    set: ObservationSet,
-    observations: Vec<Observation>,
-    paths: Vec<RepoPath>,
-}
-
-fn read_seen(app: &App, root: &Digest, observations: &Digest) -> Result<Seen, LedgerError> {
-    let observations = app.ledger.observations(observations)?;
-    let set = app.ledger.observation_set(root)?;
-    let read = set.entries.iter().map(|e| e.path.clone());
-    let mut paths: Vec<RepoPath> = read.chain(set.population.skipped.iter().map(|s| s.path.clone())).collect();
-    paths.sort();
-    paths.dedup();
-    Ok(Seen { set, observations, paths })
 }
 
 /// The facts beside the tree: declarations, approvals, owners.
@@ -152,20 +139,21 @@ pub fn judge_repository(app: &App, running: &Running, repository: &RepositoryId)
     for listed in &facts.roster {
         let desired = desired(app, running, listed, &facts);
         let (fact, owner) = facts.beside.owners.get(&listed.service.folder).cloned().unwrap_or_default();
-        let standing = app.ledger.read(|s| s.services.get(&listed.service).map(|k| Arc::clone(&k.assessment)));
+        let standing = app.ledger.read(|s| s.services.get(&listed.service).map(|k| Arc::clone(&k.standing)));
         let standing = standing.filter(|a| stands(a, &revision, &desired, &app.config.probe_set, running));
-        let (assessment, anew) = match standing {
-            Some(assessment) => (assessment, false),
+        let (standing, anew) = match standing {
+            Some(standing) => (standing, None),
             None => {
                 let input = input(app, listed, revision, look.seen()?, &folders, fact, result.root);
-                (Arc::new(judge(&JudgeEnv::new(&app.catalog), &desired, &input)), true)
+                let assessment = judge(&JudgeEnv::new(&app.catalog), &desired, &input);
+                (Arc::new(Standing::of(&assessment)), Some(Arc::new(assessment)))
             }
         };
         let problems = listed.unreadable.as_ref().map(|(_, errors)| errors.clone()).unwrap_or_default();
         out.push(Judged {
-            assessment,
+            standing,
             anew,
-            desired,
+            modes: desired.modes(),
             owner,
             branch: branch.clone(),
             problems,
@@ -244,16 +232,10 @@ pub fn wanted(
 
 /// Whether an assessment is what the same inputs would be judged to be: the revision settles the source, its declarations
 /// and owners; the desired state settles policy, catalog, waivers and approvals.
-fn stands(
-    assessment: &Assessment,
-    revision: &Oid,
-    desired: &DesiredState,
-    probe_set: &Digest,
-    running: &Running,
-) -> bool {
+fn stands(standing: &Standing, revision: &Oid, desired: &DesiredState, probe_set: &Digest, running: &Running) -> bool {
     let current =
-        assessment.revision == *revision && assessment.desired == desired.digest && assessment.probe_set == *probe_set;
-    current && assessment.valid_until.is_none_or(|until| running.now < until)
+        standing.revision == *revision && standing.desired == desired.digest && standing.probe_set == *probe_set;
+    current && standing.valid_until.is_none_or(|until| running.now < until)
 }
 
 fn desired(app: &App, running: &Running, listed: &Listed, facts: &Facts) -> DesiredState {

@@ -5,8 +5,9 @@
 
 use crate::fact::Fact;
 use crate::fields::{FieldError, Fields};
-use crate::state::{Changed, State};
-use ligase_domain::{Assessment, Clock, Digest, GateReport, Observation, Patch, Timestamp};
+use crate::standing::Standing;
+use crate::state::{Changed, ServiceState, State};
+use ligase_domain::{Assessment, Clock, Digest, Finding, FindingId, GateReport, Observation, Patch, Timestamp};
 use ligase_evidence::{Batch, JournalEntry, Store, StoreError, codes};
 use ligase_record::{
     EncodedAssessment, Event, ObservationSet, RecordError, decode_assessment, decode_event, decode_gate_report,
@@ -43,6 +44,9 @@ pub enum LedgerError {
     Forged(String),
 }
 
+/// An assessment, and what is held of it once it is recorded.
+pub type Assessed = (Arc<Assessment>, Arc<Standing>);
+
 /// Facts that somebody waits to have durable.
 struct Waiting {
     facts: Vec<Fact>,
@@ -76,7 +80,7 @@ impl Ledger {
             let entry = leaf?.entry;
             if entry.kind == ASSESSMENT {
                 let assessment = read_assessment(&store, &entry.digest)?;
-                state.assess(entry.at, Arc::new(assessment), entry.digest);
+                state.assess(entry.at, &assessment, Arc::new(Standing::of(&assessment)), entry.digest);
             } else {
                 let event = decode_event(&object(&store, &entry.digest)?)?;
                 if let Some(fact) = Fact::read(&event.kind, &Fields(event.fields))? {
@@ -182,37 +186,55 @@ impl Ledger {
         Ok(())
     }
 
-    /// Remembers assessments that differ from their services' last, and says what each changed. Waits for room as `record` does.
-    pub fn assess(&self, assessments: Vec<Arc<Assessment>>) -> Result<Vec<(Arc<Assessment>, Changed)>, LedgerError> {
-        self.with_room(|| self.assess_now(assessments.clone()))
+    /// Remembers assessments that differ from their services' last, and says what changed. Waits for room as `record` does.
+    pub fn assess(&self, assessments: &[Assessed]) -> Result<Vec<Changed>, LedgerError> {
+        self.with_room(|| self.assess_now(assessments))
     }
 
-    fn assess_now(&self, assessments: Vec<Arc<Assessment>>) -> Result<Vec<(Arc<Assessment>, Changed)>, LedgerError> {
-        let encoded = encode_all(&assessments)?.into_iter().zip(assessments).collect::<Vec<_>>();
+    fn assess_now(&self, assessments: &[Assessed]) -> Result<Vec<Changed>, LedgerError> {
+        let encoded = encode_all(assessments)?.into_iter().zip(assessments);
         let _writing = lock(&self.writing);
         let at = self.clock.now();
         let (mut objects, mut entries, mut news) = (Vec::new(), Vec::new(), Vec::new());
-        let mut out = Vec::with_capacity(encoded.len());
-        for (bytes, assessment) in encoded {
+        for (bytes, assessed) in encoded {
             let statement = Digest::of(&bytes.statement);
-            if self.read(|s| s.services.get(&assessment.service).is_some_and(|s| s.statement == statement)) {
-                out.push((assessment, Changed::default()));
+            if self.read(|s| s.services.get(&assessed.0.service).is_some_and(|s| s.statement == statement)) {
                 continue;
             }
             objects.extend(bytes.objects);
             objects.push(bytes.statement);
             entries.push(JournalEntry { kind: ASSESSMENT.to_owned(), digest: statement, at });
-            news.push((assessment, statement));
+            news.push((assessed, statement));
         }
         if !entries.is_empty() {
             self.store.commit(Batch { objects, looks: Vec::new(), entries })?;
         }
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        for (assessment, statement) in news {
-            let changed = state.assess(at, Arc::clone(&assessment), statement);
-            out.push((assessment, changed));
+        let changed = |((assessment, standing), statement): (&Assessed, Digest)| {
+            state.assess(at, assessment, Arc::clone(standing), statement)
+        };
+        Ok(news.into_iter().map(changed).collect())
+    }
+
+    /// The last assessment of a service, whole, from the store.
+    pub fn assessment(&self, known: &ServiceState) -> Result<Assessment, LedgerError> {
+        read_assessment(&self.store, &known.statement)
+    }
+
+    /// The finding of that id in its service's last assessment, if it is in one.
+    pub fn finding(&self, id: &FindingId) -> Result<Option<(ServiceState, Finding)>, LedgerError> {
+        let known: Vec<ServiceState> =
+            self.read(|s| s.services.values().filter(|k| k.standing.has(id)).cloned().collect());
+        for known in known {
+            let found = match known.standing.unsettled(id) {
+                Some(finding) => Some(finding.clone()),
+                None => self.assessment(&known)?.findings.into_iter().find(|f| f.id == *id),
+            };
+            if let Some(finding) = found {
+                return Ok(Some((known, finding)));
+            }
         }
-        Ok(out)
+        Ok(None)
     }
 
     /// An object that a record names.
@@ -254,8 +276,8 @@ impl Ledger {
 }
 
 /// The bytes of assessments, on as many threads as there are cores: after adopting a framework this is most of the work.
-fn encode_all(assessments: &[Arc<Assessment>]) -> Result<Vec<EncodedAssessment>, LedgerError> {
-    let encode = |part: &[Arc<Assessment>]| part.iter().map(|a| encode_assessment(a)).collect::<Result<Vec<_>, _>>();
+fn encode_all(assessments: &[Assessed]) -> Result<Vec<EncodedAssessment>, LedgerError> {
+    let encode = |part: &[Assessed]| part.iter().map(|(a, _)| encode_assessment(a)).collect::<Result<Vec<_>, _>>();
     if assessments.len() < 2 {
         return Ok(encode(assessments)?);
     }

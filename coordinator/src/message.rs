@@ -44,7 +44,7 @@ pub fn write(
     let out = &mut body;
     section(out, "What is required", &format!("{}\n\n{}", about.statement.trim(), about.rationale.trim()));
     let controls: BTreeSet<String> =
-        findings.iter().flat_map(|f| &f.controls).map(|c| format!("{} {}", c.framework, c.control)).collect();
+        findings.iter().flat_map(|f| f.controls.iter()).map(|c| format!("{} {}", c.framework, c.control)).collect();
     if !controls.is_empty() {
         let list = controls.iter().map(|c| format!("`{}`", quoted(c))).collect::<Vec<_>>().join(", ");
         section(out, "Controls that it contributes to", &list);

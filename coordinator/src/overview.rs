@@ -8,10 +8,11 @@ use crate::fact::ListedRepository;
 use crate::forges::Forges;
 use crate::judging::{self, AsIf};
 use crate::ledger::LedgerError;
+use crate::standing::Standing;
 use crate::state::{ServiceState, State};
 use crate::sweep::Running;
 use crate::view;
-use ligase_domain::{Assessment, Digest, Finding, Outcome, RepositoryId, Timestamp, WaiverState};
+use ligase_domain::{Digest, Outcome, RepositoryId, Timestamp};
 use ligase_policy::catalog::{Control, Framework};
 use ligase_policy::organisation::Cascade;
 use ligase_policy::{Catalog, DesiredState};
@@ -98,7 +99,7 @@ pub fn overview(app: &App) -> Result<v1::OverviewAnswer, OverviewError> {
     }
     let organisation = &running.declared.organisation;
     let (frameworks, cascades, populations) = app.ledger.read(|s| {
-        let of_services = s.services.values().map(|k| &k.assessment);
+        let of_services = s.services.values().map(|k| &k.standing);
         (
             frameworks(s, &app.catalog),
             organisation.cascades.iter().map(|c| cascade(s, c, &wanted)).collect(),
@@ -119,7 +120,7 @@ pub fn overview(app: &App) -> Result<v1::OverviewAnswer, OverviewError> {
 fn frameworks(state: &State, catalog: &Catalog) -> Vec<v1::ReportFramework> {
     let mut services: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (id, known) in &state.services {
-        for key in known.assessment.frameworks.keys() {
+        for key in known.standing.frameworks.keys() {
             services.entry(key.split('@').next().unwrap_or(key)).or_default().push(id.to_string());
         }
     }
@@ -135,10 +136,6 @@ fn frameworks(state: &State, catalog: &Catalog) -> Vec<v1::ReportFramework> {
         })
     };
     services.into_iter().filter_map(framework).collect()
-}
-
-fn is_waived(finding: &Finding) -> bool {
-    finding.waiver.as_ref().is_some_and(|w| w.state == WaiverState::InForce)
 }
 
 /// How far a cascade is: over the services that it reaches, the clauses that it brings.
@@ -162,14 +159,11 @@ fn cascade(
         row.services.push(listed.service.to_string());
         let brought: BTreeSet<_> =
             desired.requirements.iter().filter(|r| r.brought_by(&cascade.name)).map(|r| &r.clause).collect();
-        for finding in known.assessment.findings.iter().filter(|f| brought.contains(&f.clause)) {
-            match finding.outcome {
-                Outcome::Satisfied => row.satisfied += 1,
-                Outcome::NotSatisfied if is_waived(finding) => row.waived += 1,
-                Outcome::NotSatisfied => row.open += 1,
-                Outcome::Indeterminate(_) => row.indeterminate += 1,
-                Outcome::NotApplicable(_) => {}
-            }
+        for clause in known.standing.clauses.iter().filter(|c| brought.contains(&c.clause)) {
+            row.satisfied += clause.sums.satisfied;
+            row.waived += clause.sums.waived;
+            row.open += clause.sums.open;
+            row.indeterminate += clause.sums.indeterminate;
         }
     }
     row
@@ -180,16 +174,16 @@ fn chosen_text(id: &str, chosen: Option<&BTreeSet<String>>) -> String {
     format!("{id} ({})", chosen.iter().cloned().collect::<Vec<_>>().join(", "))
 }
 
-fn population(assessment: &Arc<Assessment>) -> v1::ReportPopulation {
-    let population = &assessment.population;
+fn population(standing: &Arc<Standing>) -> v1::ReportPopulation {
+    let population = &standing.population;
     let mut by: BTreeMap<String, u64> = BTreeMap::new();
     for skipped in &population.skipped {
         *by.entry(skipped.reason.clone()).or_default() += 1;
     }
     let named = population.skipped.iter().take(SKIPPED_NAMED);
     v1::ReportPopulation {
-        service: assessment.service.to_string(),
-        service_name: assessment.name.clone(),
+        service: standing.service.to_string(),
+        service_name: standing.name.clone(),
         files_total: population.files_total,
         by_class: view::counted(population.by_class.clone()),
         skipped_by: view::counted(by),
@@ -235,7 +229,7 @@ fn assessed(state: &State, catalog: &Catalog, framework: &Framework, judged: &[A
     let (mut findings, mut adopted) = (Vec::new(), 0);
     for service in judged {
         let already = |id: &str| {
-            state.services.get(&service.listed.service).is_some_and(|k| k.assessment.frameworks.contains_key(id))
+            state.services.get(&service.listed.service).is_some_and(|k| k.standing.frameworks.contains_key(id))
         };
         adopted += u64::from(already(&framework.key()));
         let holds: BTreeSet<String> =
@@ -244,7 +238,7 @@ fn assessed(state: &State, catalog: &Catalog, framework: &Framework, judged: &[A
             control.holds += u64::from(control.clauses.iter().any(|c| holds.contains(&c.clause)));
         }
         let known = ServiceState {
-            assessment: Arc::new(service.assessment.clone()),
+            standing: Arc::new(Standing::of(&service.assessment)),
             statement: Digest::of(b""),
             undeclared_since: None,
         };

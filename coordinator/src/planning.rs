@@ -11,7 +11,6 @@ use ligase_domain::{
     RepositoryId, TaskKey,
 };
 use ligase_policy::plan::{Plan, PlanInput, PlannedService};
-use ligase_policy::{DesiredState, Mode};
 use ligase_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,8 +20,8 @@ pub type AllJudged = BTreeMap<RepositoryId, Vec<Judged>>;
 /// The key of an intent's remedy task: it changes with the base, the remedies and everything that is wanted.
 pub fn remedy_key(intent: &IntentKey, judged: &Judged, remedy_set: &Digest) -> TaskKey {
     let wanted =
-        FieldHasher::new("ligase.remedy-set.v1").field(remedy_set.as_bytes()).field(judged.desired.digest.as_bytes());
-    TaskKey::remedy(&intent.id(), &judged.assessment.revision, &wanted.finish())
+        FieldHasher::new("ligase.remedy-set.v1").field(remedy_set.as_bytes()).field(judged.standing.desired.as_bytes());
+    TaskKey::remedy(&intent.id(), &judged.standing.revision, &wanted.finish())
 }
 
 /// Makes the plan. `tried` are the intents that this sweep has asked patches for already; `in_progress` those of them that
@@ -37,29 +36,24 @@ pub fn plan(
 ) -> Plan {
     let organisation = OrganisationId(running.declared.organisation.name.clone());
     // Where nothing can be published, nothing is proposed.
-    let watched: BTreeMap<&RepositoryId, Vec<DesiredState>> = judged
-        .iter()
-        .filter(|(id, _)| !running.forges.can_publish(id))
-        .map(|(id, all)| (id, all.iter().map(|j| observing(&j.desired)).collect()))
-        .collect();
+    let observed = BTreeMap::new();
     let mut services: Vec<PlannedService<'_>> = Vec::new();
     for (repository, all) in judged {
-        for (index, j) in all.iter().enumerate() {
-            let desired = watched.get(repository).map_or(&j.desired, |w| &w[index]);
-            services.push(PlannedService {
-                assessment: &j.assessment,
-                desired,
-                owner: j.owner.as_deref(),
-                base_branch: &j.branch,
-            });
-        }
+        let published = running.forges.can_publish(repository);
+        services.extend(all.iter().map(|j| PlannedService {
+            service: &j.standing.service,
+            findings: &j.standing.unsettled,
+            modes: if published { &j.modes } else { &observed },
+            owner: j.owner.as_deref(),
+            base_branch: &j.branch,
+        }));
     }
     let stale = stale(state, judged, remedy_set, tried);
     let mut changesets = changesets(state);
     changesets.retain(|c| !stale.contains(&c.intent.id()));
     let mut abstentions = BTreeMap::new();
     for judged in judged.values().flatten() {
-        for finding in judged.assessment.findings.iter().filter(|f| f.is_open()) {
+        for finding in judged.standing.open() {
             let intent = intent_of(&organisation, judged, finding);
             if in_progress.contains(&intent.id()) {
                 continue;
@@ -90,13 +84,6 @@ pub fn plan(
         decisions: &BTreeMap::new(),
         now: running.now,
     })
-}
-
-/// The same desired state, with nothing proposed.
-fn observing(desired: &DesiredState) -> DesiredState {
-    let mut desired = desired.clone();
-    desired.requirements.iter_mut().for_each(|r| r.mode = Mode::Observe);
-    desired
 }
 
 /// Why there is no patch for a finding, if its remedy task has ended without one that may be opened.
@@ -146,12 +133,12 @@ fn stale(state: &State, judged: &AllJudged, remedy_set: &Digest, tried: &BTreeSe
         let c = &fact.changeset;
         let ours = c.state == ChangesetState::Open && c.ownership == Ownership::Ours;
         let service = judged.get(&c.intent.service.repository).and_then(|all| {
-            all.iter().find(|j| j.assessment.service == c.intent.service && j.branch == c.intent.base_branch)
+            all.iter().find(|j| j.standing.service == c.intent.service && j.branch == c.intent.base_branch)
         });
         let Some(judged) = service.filter(|_| ours && !tried.contains(id)) else { continue };
         let remedy = state.remedies.get(id).filter(|r| r.key == remedy_key(&c.intent, judged, remedy_set).digest);
         let open = |f: &&Finding| f.clause == c.intent.clause && f.is_open() && f.remedy.is_some();
-        let open: BTreeSet<FindingId> = judged.assessment.findings.iter().filter(open).map(|f| f.id).collect();
+        let open: BTreeSet<FindingId> = judged.standing.unsettled.iter().filter(open).map(|f| f.id).collect();
         let named: BTreeSet<FindingId> = c.findings.iter().copied().collect();
         let covered = named.intersection(&open).count();
         // A remedy that has answered for this very base and desired state has said all that can be said of the others.
@@ -181,7 +168,7 @@ pub fn placed(
 ) -> BTreeMap<RepositoryId, Vec<Placed>> {
     let repository: BTreeMap<FindingId, &RepositoryId> = judged
         .iter()
-        .flat_map(|(r, all)| all.iter().flat_map(|j| &j.assessment.findings).map(move |f| (f.id, r)))
+        .flat_map(|(r, all)| all.iter().flat_map(|j| &j.standing.unsettled).map(move |f| (f.id, r)))
         .collect();
     let mut out: BTreeMap<RepositoryId, Vec<Placed>> = judged.keys().map(|r| (r.clone(), Vec::new())).collect();
     let mut put = |finding: FindingId, place: &str, reason: String, detail: String, earliest| {
@@ -197,7 +184,7 @@ pub fn placed(
     let intents: BTreeMap<FindingId, IntentId> = judged
         .values()
         .flatten()
-        .flat_map(|j| j.assessment.findings.iter().filter(|f| f.is_open()).map(move |f| (j, f)))
+        .flat_map(|j| j.standing.open().map(move |f| (j, f)))
         .map(|(j, f)| (f.id, intent_of(&organisation, j, f).id()))
         .collect();
     for (finding, reason) in &plan.abstained {
@@ -245,14 +232,10 @@ pub fn rows(judged: &AllJudged, placed: &BTreeMap<RepositoryId, Vec<Placed>>) ->
     let places: BTreeMap<FindingId, &Placed> = placed.values().flatten().map(|p| (p.finding, p)).collect();
     let mut counts: BTreeMap<(String, String, String, String), u64> = BTreeMap::new();
     for judged in judged.values().flatten() {
-        for finding in &judged.assessment.findings {
+        for finding in &judged.standing.unsettled {
             let Some(placed) = places.get(&finding.id) else { continue };
-            let key = (
-                judged.assessment.name.clone(),
-                finding.clause.to_string(),
-                placed.place.clone(),
-                placed.reason.clone(),
-            );
+            let key =
+                (judged.standing.name.clone(), finding.clause.to_string(), placed.place.clone(), placed.reason.clone());
             *counts.entry(key).or_default() += 1;
         }
     }

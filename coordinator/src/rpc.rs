@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod fleet;
+mod listed;
 mod operate;
 pub mod refusals;
 pub mod standby;

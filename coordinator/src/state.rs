@@ -6,6 +6,7 @@
 use crate::attempts::Attempts;
 use crate::changeset;
 use crate::fact::{self, Abstained, ChangesetFact, Fact, ListedRepository, Placed, ProbedResult, Refused, Remedied};
+use crate::standing::Standing;
 use ligase_domain::{
     Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome, RepoPath,
     RepositoryId, Retry, ServiceId, Timestamp,
@@ -27,8 +28,8 @@ pub struct RepositoryState {
 /// What is known of a service.
 #[derive(Clone, Debug)]
 pub struct ServiceState {
-    /// The last assessment.
-    pub assessment: Arc<Assessment>,
+    /// What is held of the last assessment.
+    pub standing: Arc<Standing>,
     /// The object that holds its statement.
     pub statement: Digest,
     /// Since when it stands without a declaration, if it does.
@@ -265,18 +266,24 @@ impl State {
 
     /// Applies an assessment that the journal has, and says what it changed. What is not seen because nobody could look is
     /// not closed: it stays open until it is seen again or seen gone.
-    pub fn assess(&mut self, at: Timestamp, assessment: Arc<Assessment>, statement: Digest) -> Changed {
+    pub fn assess(
+        &mut self,
+        at: Timestamp,
+        assessment: &Assessment,
+        standing: Arc<Standing>,
+        statement: Digest,
+    ) -> Changed {
         let service = assessment.service.clone();
         let before = self.services.get(&service).cloned();
         let was_open = self.open.remove(&service).unwrap_or_default();
         let mut is_open: BTreeMap<FindingId, Option<RepoPath>> =
-            violated(&assessment).map(|f| (f.id, f.place.as_ref().map(|p| p.path.clone()))).collect();
+            violated(assessment).map(|f| (f.id, f.place.as_ref().map(|p| p.path.clone()))).collect();
         for (id, path) in &was_open {
-            if !is_open.contains_key(id) && is_hidden(&assessment, id, path.as_ref()) {
+            if !is_open.contains_key(id) && is_hidden(assessment, id, path.as_ref()) {
                 is_open.insert(*id, path.clone());
             }
         }
-        let last = before.as_ref().map(|b| b.assessment.revision);
+        let last = before.as_ref().map(|b| b.standing.revision);
         let rejudged = last == Some(assessment.revision);
         let mut changed = Changed::default();
         for id in is_open.keys().filter(|id| !was_open.contains_key(id)) {
@@ -309,13 +316,8 @@ impl State {
             (false, since) => Some(since.unwrap_or(at)),
         };
         self.open.insert(service.clone(), is_open);
-        self.services.insert(service, ServiceState { assessment, statement, undeclared_since });
+        self.services.insert(service, ServiceState { standing, statement, undeclared_since });
         changed
-    }
-
-    /// The finding of that id in its service's last assessment.
-    pub fn finding(&self, id: &FindingId) -> Option<(&ServiceState, &Finding)> {
-        self.services.values().find_map(|s| s.assessment.findings.iter().find(|f| f.id == *id).map(|f| (s, f)))
     }
 
     /// The changeset that decides about a finding of an intent: the latest that names it, unless a person has resumed the

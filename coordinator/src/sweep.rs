@@ -15,11 +15,12 @@ use crate::forges::Forges;
 use crate::judging::{self, Judged};
 use crate::ledger::LedgerError;
 use crate::planning;
+use crate::standing::Sums;
 use crate::view;
 use ligase_document::DocumentError;
 use ligase_domain::{
-    Digest, FailureReason, FieldHasher, Finding, FindingId, IntentId, IntentKey, Oid, OrganisationId, Outcome,
-    RepositoryId, TaskKey, Timestamp,
+    Digest, FailureReason, FieldHasher, FindingId, IntentId, IntentKey, Oid, OrganisationId, Outcome, RepositoryId,
+    TaskKey, Timestamp,
 };
 use ligase_policy::plan::{Plan, PlannedIntent};
 use ligase_proto::convert::{digest_bytes, location_message, repository_message, service_message};
@@ -379,23 +380,24 @@ impl Pass {
             }
         }
         let (app, running) = (Arc::clone(&self.app), Arc::clone(&self.running));
-        let (judged, changes) = blocking(move || {
-            let judged = judging::judge_repositories(&app, &running, &seen)?;
-            let anew = judged.iter().flatten().filter(|j| j.anew).map(|j| Arc::clone(&j.assessment)).collect();
+        let (judged, (changes, anew)) = blocking(move || {
+            let mut judged = judging::judge_repositories(&app, &running, &seen)?;
+            let of = |j: &mut Judged| Some((j.anew.take()?, Arc::clone(&j.standing)));
+            let anew: Vec<_> = judged.iter_mut().flatten().filter_map(of).collect();
             // One commit for all of them.
-            let changed = app.ledger.assess(anew)?;
+            let changed = app.ledger.assess(&anew)?;
             seen.iter().try_for_each(|id| deliver::follow(&app, &running, id))?;
-            Ok((seen.into_iter().zip(judged).collect::<Vec<_>>(), changed))
+            Ok((seen.into_iter().zip(judged).collect::<Vec<_>>(), (changed, anew.len() as u64)))
         })
         .await?;
-        for (_, changed) in &changes {
+        self.summary.judged += anew;
+        for changed in &changes {
             let ids = |list: &[FindingId]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
             self.summary.new_findings.extend(ids(&changed.new));
             self.summary.closed_findings.extend(ids(&changed.closed));
             self.summary.regressed_findings.extend(ids(&changed.reopened));
         }
         for (repository, judged) in judged {
-            self.summary.judged += judged.iter().filter(|j| j.anew).count() as u64;
             self.summary.problems.extend(judged.iter().flat_map(|j| &j.problems).map(|p| {
                 let said = problem(p);
                 v1::DocumentProblem { file: format!("{}: {}", repository, said.file), ..said }
@@ -443,14 +445,14 @@ impl Pass {
             let judged = self
                 .judged
                 .get(repository)
-                .and_then(|all| all.iter().find(|j| j.assessment.service == intent.key.service));
+                .and_then(|all| all.iter().find(|j| j.standing.service == intent.key.service));
             let (Some(judged), Some(context), Some(location)) =
                 (judged, contexts.get(repository), self.running.forges.location(repository))
             else {
                 continue;
             };
             let key = planning::remedy_key(&intent.key, judged, &self.app.config.remedy_set);
-            let base = judged.assessment.revision;
+            let base = judged.standing.revision;
             let work = v1::task::Work::Remedy(v1::RemedyTask {
                 service: Some(service_message(&intent.key.service)),
                 location: Some(location_message(&location)),
@@ -538,25 +540,24 @@ impl Pass {
     async fn finish(&mut self) -> Result<v1::SweepSummary, SweepError> {
         let mut summary = std::mem::take(&mut self.summary);
         let judged: Vec<&Judged> = self.judged.values().flatten().collect();
-        let findings: Vec<&Finding> = judged.iter().flat_map(|j| &j.assessment.findings).collect();
-        let count = |keep: &dyn Fn(&Outcome) -> bool| findings.iter().filter(|f| keep(&f.outcome)).count() as u64;
+        let sum = |of: &dyn Fn(&Sums) -> u64| judged.iter().map(|j| of(&j.standing.sums())).sum::<u64>();
         summary.services = judged.len() as u64;
-        summary.undeclared =
-            judged.iter().filter(|j| !j.assessment.declared && j.assessment.dna.is_none()).count() as u64;
+        summary.undeclared = judged.iter().filter(|j| !j.standing.declared && j.standing.dna.is_none()).count() as u64;
         summary.files_total = self.app.ledger.read(|s| {
             let of = |id| s.repositories.get(id).and_then(|r| r.probed.as_ref()).map_or(0, |(_, _, p)| p.files_total);
             self.judged.keys().map(of).sum()
         });
-        summary.findings = findings.len() as u64;
-        summary.satisfied = count(&|o| *o == Outcome::Satisfied);
-        summary.not_satisfied = count(&|o| *o == Outcome::NotSatisfied);
-        summary.not_applicable = count(&|o| matches!(o, Outcome::NotApplicable(_)));
-        summary.indeterminate = count(&|o| matches!(o, Outcome::Indeterminate(_)));
-        summary.waived = findings.iter().filter(|f| f.outcome == Outcome::NotSatisfied && !f.is_open()).count() as u64;
-        summary.indeterminate_by = by_reason(findings.iter().filter_map(|f| match &f.outcome {
-            Outcome::Indeterminate(reason) => Some(reason.clone()),
-            _ => None,
-        }));
+        summary.findings = sum(&Sums::all);
+        summary.satisfied = sum(&|s| s.satisfied);
+        summary.not_satisfied = sum(&Sums::not_satisfied);
+        summary.not_applicable = sum(&|s| s.not_applicable);
+        summary.indeterminate = sum(&|s| s.indeterminate);
+        summary.waived = sum(&|s| s.waived);
+        summary.indeterminate_by =
+            by_reason(judged.iter().flat_map(|j| &j.standing.unsettled).filter_map(|f| match &f.outcome {
+                Outcome::Indeterminate(reason) => Some(reason.clone()),
+                _ => None,
+            }));
         let changing = &self.tried;
         let (abstained, refused, gated) = self.app.ledger.read(|s| {
             let of_sweep: Vec<_> = s.remedies.iter().filter(|(id, _)| changing.contains(id)).map(|(_, r)| r).collect();

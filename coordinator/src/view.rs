@@ -3,8 +3,8 @@
 use crate::fact::ChangesetFact;
 use crate::state::{RemedyState, ServiceState, State};
 use ligase_domain::{
-    ChangesetState, ClosedBy, Digest, Finding, GateReport, GateVerdict, IntentId, Outcome, Ownership, Patch, ServiceId,
-    WaiverState,
+    ChangesetState, ClosedBy, Digest, Finding, FindingId, GateReport, GateVerdict, IntentId, Outcome, Ownership, Patch,
+    ServiceId,
 };
 use ligase_policy::{Catalog, DECLARATION_TRUE};
 use ligase_proto::v1;
@@ -17,7 +17,7 @@ pub fn status(state: &State, organisation: &str, catalog: &Catalog) -> v1::Statu
     let mut waiting: BTreeMap<String, u64> = BTreeMap::new();
     let mut open = 0;
     for (service, known) in &state.services {
-        for finding in known.assessment.findings.iter().filter(|f| f.is_open()) {
+        for finding in known.standing.open() {
             open += 1;
             let (place, reason) = place(state, service, finding);
             if place != "changeset" {
@@ -50,22 +50,22 @@ pub fn counted(counts: BTreeMap<String, u64>) -> Vec<v1::Counted> {
 }
 
 fn service_row(id: &ServiceId, known: &ServiceState) -> v1::ServiceStatus {
-    let assessment = &known.assessment;
-    let count = |keep: &dyn Fn(&Finding) -> bool| assessment.findings.iter().filter(|f| keep(f)).count() as u64;
-    let waived = |f: &Finding| f.waiver.as_ref().is_some_and(|w| w.state == WaiverState::InForce);
+    let standing = &known.standing;
+    let sums = standing.sums();
+    let drift = standing.clauses.iter().filter(|c| c.clause.to_string() == DECLARATION_TRUE);
     v1::ServiceStatus {
         id: id.to_string(),
-        name: assessment.name.clone(),
-        declared: assessment.declared || assessment.dna.is_some(),
-        revision: assessment.revision.to_string(),
+        name: standing.name.clone(),
+        declared: standing.declared || standing.dna.is_some(),
+        revision: standing.revision.to_string(),
         undeclared_since: known.undeclared_since.map(|at| rfc3339(at.0)).unwrap_or_default(),
-        satisfied: count(&|f| f.outcome == Outcome::Satisfied),
-        not_satisfied: count(&|f| f.outcome == Outcome::NotSatisfied),
-        not_applicable: count(&|f| matches!(f.outcome, Outcome::NotApplicable(_))),
-        indeterminate: count(&|f| matches!(f.outcome, Outcome::Indeterminate(_))),
-        waived: count(&|f| f.outcome == Outcome::NotSatisfied && waived(f)),
+        satisfied: sums.satisfied,
+        not_satisfied: sums.not_satisfied(),
+        not_applicable: sums.not_applicable,
+        indeterminate: sums.indeterminate,
+        waived: sums.waived,
         owner: String::new(),
-        drift: count(&|f| f.clause.to_string() == DECLARATION_TRUE && f.outcome == Outcome::NotSatisfied),
+        drift: drift.map(|c| c.sums.not_satisfied()).sum(),
     }
 }
 
@@ -80,19 +80,20 @@ struct FrameworkSums {
 fn frameworks(state: &State, catalog: &Catalog) -> Vec<v1::FrameworkStatus> {
     let mut sums: BTreeMap<String, FrameworkSums> = BTreeMap::new();
     for (service, known) in &state.services {
-        for id in known.assessment.frameworks.keys() {
+        for id in known.standing.frameworks.keys() {
             let id = id.split('@').next().unwrap_or(id);
             sums.entry(id.to_owned()).or_default().services.insert(service.clone());
         }
-        for finding in &known.assessment.findings {
-            for control in &finding.controls {
+        for clause in &known.standing.clauses {
+            for control in clause.controls.iter() {
                 let Some(sum) = sums.get_mut(&control.framework) else { continue };
                 sum.served.insert(control.control.clone());
-                match finding.outcome {
-                    Outcome::NotSatisfied if finding.is_open() => sum.open.insert(control.control.clone()),
-                    Outcome::Indeterminate(_) => sum.unclear.insert(control.control.clone()),
-                    _ => false,
-                };
+                if clause.sums.open > 0 {
+                    sum.open.insert(control.control.clone());
+                }
+                if clause.sums.indeterminate > 0 {
+                    sum.unclear.insert(control.control.clone());
+                }
             }
         }
     }
@@ -145,7 +146,7 @@ pub fn finding_row(state: &State, service: &ServiceId, known: &ServiceState, fin
     v1::FindingRow {
         id: finding.id.to_string(),
         service: service.to_string(),
-        service_name: known.assessment.name.clone(),
+        service_name: known.standing.name.clone(),
         constraint: finding.clause.constraint.clone(),
         clause: finding.clause.to_string(),
         outcome: finding.outcome.name().to_owned(),
@@ -166,7 +167,7 @@ pub fn finding_row(state: &State, service: &ServiceId, known: &ServiceState, fin
         introduced_after,
         introduced_by,
         note: note(state, finding, history.is_some_and(|h| h.rejudged)),
-        revision: known.assessment.revision.to_string(),
+        revision: known.standing.revision.to_string(),
         place_detail: place_detail(state, service, finding),
     }
 }
@@ -202,10 +203,8 @@ pub fn changeset_row(
 ) -> v1::ChangesetRow {
     let c = &fact.changeset;
     let (touched, ours) = ("human-touched".to_owned(), "ours".to_owned());
-    let name = state
-        .services
-        .get(&c.intent.service)
-        .map_or_else(|| c.intent.service.to_string(), |s| s.assessment.name.clone());
+    let name =
+        state.services.get(&c.intent.service).map_or_else(|| c.intent.service.to_string(), |s| s.standing.name.clone());
     v1::ChangesetRow {
         id: changeset_id(id, fact.ordinal),
         repository: c.intent.service.repository.to_string(),
@@ -272,15 +271,13 @@ pub fn refused(state: &State) -> Vec<(IntentId, String, String, Digest, Digest)>
     state.remedies.iter().flat_map(of).collect()
 }
 
-/// The service and clause of an intent, as far as anything in the state names it.
-pub fn intent_of(state: &State, intent: &IntentId) -> (String, String) {
+/// What the state knows of an intent: its service and clause, or else a finding that it is about.
+pub fn intent_of(state: &State, intent: &IntentId) -> Result<(String, String), Option<FindingId>> {
     if let Some(fact) = state.changesets.get(intent).and_then(|l| l.first()) {
-        return (fact.changeset.intent.service.to_string(), fact.changeset.intent.clause.to_string());
+        return Ok((fact.changeset.intent.service.to_string(), fact.changeset.intent.clause.to_string()));
     }
     let remedy = state.remedies.get(intent);
-    let named = remedy.and_then(|r| {
+    Err(remedy.and_then(|r| {
         r.patch.as_ref().and_then(|(_, _, f)| f.first().copied()).or(r.abstained.first().map(|a| a.finding))
-    });
-    let found = named.and_then(|id| state.finding(&id));
-    found.map(|(_, f)| (f.service.to_string(), f.clause.to_string())).unwrap_or_default()
+    }))
 }

@@ -1,6 +1,6 @@
 //! The public API: what the command line uses, and the pages will. There is no privileged path behind it.
 
-use super::{blocking, operate, person};
+use super::{blocking, listed, operate, person};
 use crate::app::App;
 use crate::declared::{Declared, DeclaredError};
 use crate::fact::{ChangesetFact, Fact};
@@ -8,7 +8,7 @@ use crate::forges::Forges;
 use crate::ledger::LedgerError;
 use crate::overview::OverviewError;
 use crate::{explain, overview, sweep, view};
-use ligase_domain::{Finding, FindingId, IntentId, Oid, RepositoryId, ServiceId};
+use ligase_domain::{IntentId, Oid, RepositoryId};
 use ligase_proto::v1::{self, api_server::Api};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -67,21 +67,16 @@ impl Api for ApiService {
 
     async fn findings(&self, request: Request<v1::FindingsRequest>) -> Result<Response<v1::FindingsAnswer>, Status> {
         person(&request)?;
-        let asked = request.into_inner();
-        let findings = self.0.ledger.read(|s| {
-            let all =
-                s.services.iter().flat_map(|(id, known)| known.assessment.findings.iter().map(move |f| (id, known, f)));
-            let wanted = all.filter(|(id, known, f)| matches(&asked, id, &known.assessment.name, f));
-            wanted.map(|(id, known, f)| view::finding_row(s, id, known, f)).collect()
-        });
-        Ok(Response::new(v1::FindingsAnswer { findings }))
+        let (app, asked) = (Arc::clone(&self.0), request.into_inner());
+        let answer = blocking(move || Ok(v1::FindingsAnswer { findings: listed::findings(&app, &asked)? }));
+        Ok(Response::new(answer.await?))
     }
 
     async fn explain(&self, request: Request<v1::ExplainRequest>) -> Result<Response<v1::ExplainAnswer>, Status> {
         person(&request)?;
         let (app, asked) = (Arc::clone(&self.0), request.into_inner().id);
         let answer = blocking(move || {
-            let id = finding_by_prefix(&app, &asked)?;
+            let id = listed::finding_by_prefix(&app, &asked)?;
             explain::explain(&app, &id).map_err(ledger_error)
         });
         Ok(Response::new(answer.await?))
@@ -176,20 +171,7 @@ fn overview_error(error: OverviewError) -> Status {
     }
 }
 
-fn matches(asked: &v1::FindingsRequest, id: &ServiceId, name: &str, finding: &Finding) -> bool {
-    let service = asked.service.is_empty() || asked.service == name || asked.service == id.to_string();
-    let clause = asked.clause.is_empty()
-        || asked.clause == finding.clause.to_string()
-        || asked.clause == finding.clause.constraint;
-    let outcome = match asked.outcome.as_str() {
-        "" | "open" => finding.is_open(),
-        "all" => true,
-        other => finding.outcome.name() == other,
-    };
-    service && clause && outcome
-}
-
-fn ledger_error(error: LedgerError) -> Status {
+pub fn ledger_error(error: LedgerError) -> Status {
     Status::unavailable(told(&error))
 }
 
@@ -209,20 +191,6 @@ fn sweep_error(error: &sweep::SweepError) -> Status {
         SweepError::Ledger(error) => Status::unavailable(told(error)),
         SweepError::Panic(_) => Status::unavailable(error.to_string()),
     }
-}
-
-/// The one finding whose id begins so.
-fn finding_by_prefix(app: &App, prefix: &str) -> Result<FindingId, Status> {
-    let found: Vec<FindingId> = app.ledger.read(|s| {
-        let all =
-            s.services.values().flat_map(|k| &k.assessment.findings).map(|f| f.id).chain(s.histories.keys().copied());
-        let mut found: Vec<FindingId> =
-            all.filter(|id| !prefix.is_empty() && id.to_string().starts_with(prefix)).collect();
-        found.sort_unstable();
-        found.dedup();
-        found
-    });
-    one("finding", prefix, "ligase findings --outcome all", found)
 }
 
 /// The only one, or why there is none.
@@ -262,7 +230,13 @@ fn refused_rows(app: &App) -> Result<Vec<v1::RefusedRow>, LedgerError> {
     for (intent, reason, detail, patch, report) in app.ledger.read(view::refused) {
         let patch = app.ledger.patch(&patch)?;
         let gate = view::gate_lines(&app.ledger.gate_report(&report)?);
-        let (service, clause) = app.ledger.read(|s| view::intent_of(s, &intent));
+        let (service, clause) = match app.ledger.read(|s| view::intent_of(s, &intent)) {
+            Ok(known) => known,
+            Err(about) => {
+                let found = about.map(|id| app.ledger.finding(&id)).transpose()?.flatten();
+                found.map(|(_, f)| (f.service.to_string(), f.clause.to_string())).unwrap_or_default()
+            }
+        };
         rows.push(v1::RefusedRow {
             service,
             clause,

@@ -4,6 +4,7 @@
 //! waived is judged all the same. Dates and workers are not part of it: the same inputs give the same bytes.
 
 use crate::{ClauseId, Digest, FindingId, Place, ServiceId};
+use std::sync::Arc;
 
 /// What a judgement can say.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -143,8 +144,8 @@ pub struct Finding {
     pub severity: Severity,
     /// Where the subject stands; none for a subject that is the service as a whole.
     pub place: Option<Place>,
-    /// Controls that it contributes to, sorted.
-    pub controls: Vec<ControlRef>,
+    /// Controls that it contributes to, sorted; those of a clause are the same ones in memory.
+    pub controls: Arc<[ControlRef]>,
     /// [`crate::LookKey`] digests of the files that it was judged from, sorted.
     pub cites: Vec<Digest>,
     /// The waiver that names it, if any.

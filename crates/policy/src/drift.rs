@@ -11,6 +11,7 @@ use ligase_domain::{
     ClauseId, Digest, Finding, FindingId, Observation, Origin, Outcome, Place, ServiceId, Severity, Subject,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Who owns a service, as far as the caller knows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -164,7 +165,7 @@ fn finding(service: &ServiceId, outcome: Outcome, message: String, drift: Option
         message,
         severity: Severity::Medium,
         place,
-        controls: vec![],
+        controls: Arc::default(),
         cites,
         waiver: None,
         remedy: None,

@@ -21,6 +21,7 @@ use ligase_domain::{
     Severity, Subject, WaiverNote, WaiverState,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use subjects::Subjects;
 
 /// What judging needs besides the inputs of one assessment: made once, used for all services, from any thread.
@@ -149,7 +150,7 @@ fn finding(service: &ServiceId, found: ClauseRef<'_>, judged: Judged) -> Finding
         message,
         severity,
         place,
-        controls: vec![],
+        controls: Arc::default(),
         cites,
         waiver: None,
         remedy,
@@ -158,7 +159,7 @@ fn finding(service: &ServiceId, found: ClauseRef<'_>, judged: Judged) -> Finding
 
 /// Adds what is not part of a verdict sheet: controls, waivers, and what a reader has to know of the rule's origin.
 fn annotate(mut finding: Finding, catalog: &Catalog, requirement: &Requirement, desired: &DesiredState) -> Finding {
-    finding.controls = requirement.controls.clone();
+    finding.controls = Arc::clone(&requirement.controls);
     finding.waiver = waiver_note(&desired.waivers, &finding);
     if let Some(file) = catalog.overridden().get(&finding.clause.constraint) {
         finding.message.push_str(&format!(" (judged by the organisation's own {file})"));
@@ -204,7 +205,7 @@ fn whole(service: &ServiceId, clause: &ClauseId, reason: &str, message: &str) ->
         message: message.to_owned(),
         severity: Severity::Medium,
         place: None,
-        controls: vec![],
+        controls: Arc::default(),
         cites: vec![],
         waiver: None,
         remedy: None,

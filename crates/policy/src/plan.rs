@@ -6,10 +6,9 @@
 //! changeset out. Next: the changeset machine of the coordinator, which acts on this.
 
 use crate::organisation::{Budgets, Mode, login};
-use crate::resolve::DesiredState;
 use ligase_domain::{
-    Assessment, Changeset, ChangesetState, ClauseId, ClosedBy, Finding, FindingId, IntentId, IntentKey, OrganisationId,
-    Outcome, ServiceId, Severity, Timestamp,
+    Changeset, ChangesetState, ClauseId, ClosedBy, Finding, FindingId, IntentId, IntentKey, OrganisationId, Outcome,
+    ServiceId, Severity, Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,10 +21,12 @@ const NOISE_SHARE: u32 = 5;
 /// One service with its newest assessment.
 #[derive(Clone, Copy, Debug)]
 pub struct PlannedService<'a> {
-    /// What was judged.
-    pub assessment: &'a Assessment,
-    /// What is wanted.
-    pub desired: &'a DesiredState,
+    /// Which.
+    pub service: &'a ServiceId,
+    /// Its findings, at least those that are not satisfied.
+    pub findings: &'a [Finding],
+    /// What is done about findings, by clause; where nothing is said they are observed.
+    pub modes: &'a BTreeMap<ClauseId, Mode>,
     /// Who owns it, if anybody is known; budgets count by it.
     pub owner: Option<&'a str>,
     /// The branch that changes are to land on.
@@ -156,7 +157,7 @@ fn groups<'a>(input: &PlanInput<'a>, plan: &mut Plan) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<IntentKey, Group<'a>> = BTreeMap::new();
     let mut placed = BTreeSet::new();
     for service in input.services {
-        for finding in service.assessment.findings.iter().filter(|f| f.outcome == Outcome::NotSatisfied) {
+        for finding in service.findings.iter().filter(|f| f.outcome == Outcome::NotSatisfied) {
             if !placed.insert(finding.id) {
                 continue;
             }
@@ -170,7 +171,7 @@ fn groups<'a>(input: &PlanInput<'a>, plan: &mut Plan) -> Vec<Group<'a>> {
                 base_branch: service.base_branch.to_owned(),
                 clause: finding.clause.clone(),
             };
-            let mode = service.desired.requirement(&finding.clause).map_or(Mode::Observe, |r| r.mode);
+            let mode = service.modes.get(&finding.clause).copied().unwrap_or(Mode::Observe);
             let owner = service.owner.map(login);
             let group = groups.entry(key.clone()).or_insert_with(|| Group {
                 id: key.id(),
@@ -272,7 +273,7 @@ struct Used {
 impl Used {
     fn of(input: &PlanInput<'_>, groups: &[Group<'_>]) -> Self {
         let owners: BTreeMap<&ServiceId, String> =
-            input.services.iter().filter_map(|s| Some((&s.assessment.service, login(s.owner?)))).collect();
+            input.services.iter().filter_map(|s| Some((s.service, login(s.owner?)))).collect();
         let mut used = Self { by_owner: BTreeMap::new(), by_service: BTreeMap::new(), created: vec![] };
         let open =
             input.changesets.iter().filter(|c| matches!(c.state, ChangesetState::Held(_) | ChangesetState::Open));

@@ -12,6 +12,7 @@ use crate::{Catalog, Dna, Enforcement, Mode, Organisation, Waiver};
 use ligase_document::DocumentError;
 use ligase_domain::{ClauseId, ControlRef, Digest, FieldHasher, Timestamp, WaiverState};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What there is of a declaration.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +64,7 @@ pub struct Requirement {
     /// The strictest of everything that was said, by name.
     pub parameters: BTreeMap<String, ParameterValue>,
     /// Controls that it contributes to, sorted.
-    pub controls: Vec<ControlRef>,
+    pub controls: Arc<[ControlRef]>,
     /// Why it holds, in words, sorted.
     pub why: Vec<String>,
     /// What is done about findings.
@@ -107,6 +108,11 @@ pub struct DesiredState {
 }
 
 impl DesiredState {
+    /// What is done about findings, by clause.
+    pub fn modes(&self) -> BTreeMap<ClauseId, Mode> {
+        self.requirements.iter().map(|r| (r.clause.clone(), r.mode)).collect()
+    }
+
     /// The requirement of a clause.
     pub fn requirement(&self, clause: &ClauseId) -> Option<&Requirement> {
         self.requirements.iter().find(|r| r.clause == *clause)

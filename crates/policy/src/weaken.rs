@@ -6,6 +6,7 @@ use crate::catalog::{ParameterValue, Stricter};
 use crate::{Catalog, Dna, NOT_WEAKENED};
 use ligase_domain::{ClauseId, Finding, FindingId, Outcome, ServiceId, Severity, Subject};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// One thing that a change takes away.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -172,7 +173,7 @@ pub fn weakening_findings(service: &ServiceId, weakenings: &[Weakening]) -> Vec<
                 message: ligase_document::escaped(&w.message, 400),
                 severity: Severity::High,
                 place: None,
-                controls: vec![],
+                controls: Arc::default(),
                 cites: vec![],
                 waiver: None,
                 remedy: None,

@@ -10,6 +10,7 @@ use ligase_domain::{
 use ligase_policy::{Approvals, Budgets, Decisions, DesiredState, Plan, PlanInput, PlannedService, plan, resolve};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use support::*;
 
 const CLAUSES: [&str; 3] = ["authn-endpoints/guarded", "enc-at-rest/storage", "declaration/true"];
@@ -27,7 +28,7 @@ fn finding(folder: &str, clause: &str, n: u32, outcome: Outcome, remedy: bool, w
         message: String::new(),
         severity: Severity::High,
         place: None,
-        controls: vec![],
+        controls: Arc::default(),
         cites: vec![],
         waiver: waiver.map(|state| WaiverNote {
             state,
@@ -113,12 +114,14 @@ impl World {
     }
 
     fn plan(&self) -> Plan {
+        let modes = self.desired.modes();
         let services: Vec<PlannedService<'_>> = self
             .assessments
             .iter()
             .map(|assessment| PlannedService {
-                assessment,
-                desired: &self.desired,
+                service: &assessment.service,
+                findings: &assessment.findings,
+                modes: &modes,
                 owner: Some("@acme/team"),
                 base_branch: "main",
             })

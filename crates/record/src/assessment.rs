@@ -179,7 +179,7 @@ pub fn decode_statement(bytes: &[u8]) -> Result<Kept<AssessmentStatement>, Recor
 }
 
 /// The repository's name, the commit, and the DNA's digest if there is one.
-fn read_subjects(whole: &mut Fields) -> Result<(String, Oid, Option<Digest>), RecordError> {
+fn read_subjects(whole: &mut Fields<'_>) -> Result<(String, Oid, Option<Digest>), RecordError> {
     let subjects = whole.each("subject", |subject| {
         let (name, mut digest) = (subject.text("name")?, subject.object("digest")?);
         if name == DNA_SUBJECT {
@@ -220,7 +220,11 @@ fn predicate_object(statement: &AssessmentStatement) -> Result<Object<'_>, Recor
         .with_some("validUntil", statement.valid_until.map(|at| at.0)))
 }
 
-fn read_predicate(fields: &mut Fields, revision: Oid, dna: Option<Digest>) -> Result<AssessmentStatement, RecordError> {
+fn read_predicate(
+    fields: &mut Fields<'_>,
+    revision: Oid,
+    dna: Option<Digest>,
+) -> Result<AssessmentStatement, RecordError> {
     let findings = fields
         .each_named("findings", |named| {
             Ok(FindingsRef { object: named.digest("object")?, count: named.int("count")? })

@@ -8,9 +8,10 @@
 use crate::RecordError;
 use crate::error::{CANONICAL, LIMIT};
 use crate::node::Node;
+use crate::tree::{Members, Tree};
 use ligase_domain::Value;
+use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 /// Lists and maps nest at most this deep: no record of ours nests deeper than twenty, and a stack holds it easily.
 pub const MAX_DEPTH: usize = 64;
@@ -28,7 +29,7 @@ pub fn canonical(value: &Value) -> Result<Vec<u8>, RecordError> {
 
 /// The value of canonical bytes; refuses every other text, also when it is JSON.
 pub fn from_canonical(bytes: &[u8]) -> Result<Value, RecordError> {
-    read(bytes, "json", MAX_BYTES)
+    read(bytes, "json", MAX_BYTES).map(Tree::into_value)
 }
 
 /// Writes a record's value within its type's bound.
@@ -41,7 +42,7 @@ pub(crate) fn write<'a>(value: impl Into<Node<'a>>, record: &str, max_bytes: usi
 }
 
 /// Reads a record's value within its type's bound.
-pub(crate) fn read(bytes: &[u8], record: &str, max_bytes: usize) -> Result<Value, RecordError> {
+pub(crate) fn read<'a>(bytes: &'a [u8], record: &str, max_bytes: usize) -> Result<Tree<'a>, RecordError> {
     let refused = |code, at: usize, expected: &str, found: String| {
         RecordError::new(code, record, format!("byte {at}"), expected, found)
     };
@@ -239,7 +240,7 @@ struct Reader<'a> {
     values: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn fail<T>(&self, expected: &'static str) -> Result<T, Expected> {
         Err((CANONICAL, expected))
     }
@@ -254,16 +255,16 @@ impl Reader<'_> {
         found
     }
 
-    fn word(&mut self, word: &str, value: bool) -> Result<Value, Expected> {
+    fn word(&mut self, word: &str, value: bool) -> Result<Tree<'a>, Expected> {
         if self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
             self.at += word.len();
-            Ok(Value::Bool(value))
+            Ok(Tree::Bool(value))
         } else {
             self.fail("true or false")
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value, Expected> {
+    fn value(&mut self, depth: usize) -> Result<Tree<'a>, Expected> {
         self.values += 1;
         if self.values > MAX_VALUES {
             return Err((LIMIT, "at most 8,000,000 values"));
@@ -272,7 +273,7 @@ impl Reader<'_> {
             Some(b'{' | b'[') if depth >= MAX_DEPTH => Err((LIMIT, "at most 64 levels")),
             Some(b'{') => self.map(depth),
             Some(b'[') => self.list(depth),
-            Some(b'"') => self.string().map(Value::Text),
+            Some(b'"') => self.string().map(Tree::Text),
             Some(b't') => self.word("true", true),
             Some(b'f') => self.word("false", false),
             Some(b'-' | b'0'..=b'9') => self.int(),
@@ -280,16 +281,16 @@ impl Reader<'_> {
         }
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value, Expected> {
+    fn list(&mut self, depth: usize) -> Result<Tree<'a>, Expected> {
         self.at += 1;
         let mut list = Vec::new();
         if self.eat(b']') {
-            return Ok(Value::List(list));
+            return Ok(Tree::List(list));
         }
         loop {
             list.push(self.value(depth + 1)?);
             if self.eat(b']') {
-                return Ok(Value::List(list));
+                return Ok(Tree::List(list));
             }
             if !self.eat(b',') {
                 return self.fail("',' or ']'");
@@ -297,12 +298,11 @@ impl Reader<'_> {
         }
     }
 
-    fn map(&mut self, depth: usize) -> Result<Value, Expected> {
+    fn map(&mut self, depth: usize) -> Result<Tree<'a>, Expected> {
         self.at += 1;
-        // In order already where no name has a character beyond U+FFFF, so that the map is built at once.
-        let mut members: Vec<(String, Value)> = Vec::new();
+        let mut members: Members<'a> = Vec::new();
         if self.eat(b'}') {
-            return Ok(Value::Map(BTreeMap::new()));
+            return Ok(Tree::Map(members));
         }
         loop {
             let start = self.at;
@@ -320,7 +320,7 @@ impl Reader<'_> {
             let value = self.value(depth + 1)?;
             members.push((name, value));
             if self.eat(b'}') {
-                return Ok(Value::Map(members.into_iter().collect()));
+                return Ok(Tree::Map(members));
             }
             if !self.eat(b',') {
                 return self.fail("',' or '}'");
@@ -328,20 +328,24 @@ impl Reader<'_> {
         }
     }
 
-    fn string(&mut self) -> Result<String, Expected> {
+    fn string(&mut self) -> Result<Cow<'a, str>, Expected> {
         self.at += 1;
-        let mut out = String::new();
+        let text = self.text;
+        let mut escaped = String::new();
         loop {
-            let rest = &self.text[self.at..];
+            let rest = &text[self.at..];
             let run = rest.bytes().position(|b| b == b'"' || b == b'\\' || b < 0x20).unwrap_or(rest.len());
-            out.push_str(&rest[..run]);
+            let plain = &rest[..run];
             self.at += run;
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
-                    return Ok(out);
+                    return Ok(if escaped.is_empty() { Cow::Borrowed(plain) } else { Cow::Owned(escaped + plain) });
                 }
-                Some(b'\\') => out.push(self.escape()?),
+                Some(b'\\') => {
+                    escaped.push_str(plain);
+                    escaped.push(self.escape()?);
+                }
                 _ => return self.fail("'\"' or an escaped control character"),
             }
         }
@@ -372,7 +376,7 @@ impl Reader<'_> {
         }
     }
 
-    fn int(&mut self) -> Result<Value, Expected> {
+    fn int(&mut self) -> Result<Tree<'a>, Expected> {
         let start = self.at;
         let negative = self.eat(b'-');
         let digits = self.text.as_bytes()[self.at..].iter().take_while(|b| b.is_ascii_digit()).count();
@@ -384,7 +388,7 @@ impl Reader<'_> {
             return self.fail("an integer in its shortest form");
         }
         match number {
-            Some(i) if i.unsigned_abs() <= MAX_INT.unsigned_abs() => Ok(Value::Int(i)),
+            Some(i) if i.unsigned_abs() <= MAX_INT.unsigned_abs() => Ok(Tree::Int(i)),
             _ => {
                 self.at = start;
                 Err((LIMIT, "an integer within ±9007199254740991"))

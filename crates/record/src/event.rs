@@ -27,7 +27,7 @@ impl Stored for Event {
         Ok(Object::new().with("kind", self.kind.as_str()).with("fields", &self.fields))
     }
 
-    fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, RecordError> {
         Ok(Self { kind: fields.text("kind")?, fields: fields.map("fields")? })
     }
 }
@@ -58,7 +58,7 @@ impl Stored for JournalRecord {
             .with("at", self.at.0))
     }
 
-    fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, RecordError> {
         Ok(Self {
             sequence: fields.int("sequence")?,
             kind: fields.text("kind")?,

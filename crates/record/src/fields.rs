@@ -4,33 +4,35 @@
 
 use crate::RecordError;
 use crate::error::FIELD;
+use crate::tree::{Members, Tree, named};
 use ligase_domain::{ClauseId, Digest, Oid, PathClass, Place, RepoPath, ServiceId, Span, Value};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 /// An object that is being taken apart.
-pub(crate) struct Fields {
+pub(crate) struct Fields<'a> {
     record: &'static str,
     /// The names of the objects around it; in the items of a list, of those below the item.
     at: Vec<&'static str>,
-    map: BTreeMap<String, Value>,
+    members: Members<'a>,
 }
 
-impl Fields {
-    pub(crate) fn new(record: &'static str, value: Value) -> Result<Self, RecordError> {
+impl<'a> Fields<'a> {
+    pub(crate) fn new(record: &'static str, value: Tree<'a>) -> Result<Self, RecordError> {
         Self::nested(record, Vec::new(), value)
     }
 
-    fn nested(record: &'static str, at: Vec<&'static str>, value: Value) -> Result<Self, RecordError> {
+    fn nested(record: &'static str, at: Vec<&'static str>, value: Tree<'a>) -> Result<Self, RecordError> {
         match value {
-            Value::Map(map) => Ok(Self { record, at, map }),
-            other => Err(RecordError::new(FIELD, record, at.join("."), "an object", kind_of(&other))),
+            Tree::Map(members) => Ok(Self { record, at, members }),
+            other => Err(RecordError::new(FIELD, record, at.join("."), "an object", other.kind())),
         }
     }
 
     /// The unknown fields: what nobody took.
     pub(crate) fn rest(self) -> BTreeMap<String, Value> {
-        self.map
+        named(self.members).collect()
     }
 
     pub(crate) fn path_of(&self, name: &str) -> String {
@@ -41,41 +43,50 @@ impl Fields {
         RecordError::new(FIELD, self.record, self.path_of(name), expected, found)
     }
 
-    fn take(&mut self, name: &str, expected: &str) -> Result<Value, RecordError> {
-        self.map.remove(name).ok_or_else(|| self.refuse(name, expected, "nothing"))
+    fn find(&mut self, name: &str) -> Option<Tree<'a>> {
+        let at = self.members.iter().position(|(known, _)| known == name)?;
+        Some(self.members.swap_remove(at).1)
+    }
+
+    fn take(&mut self, name: &str, expected: &str) -> Result<Tree<'a>, RecordError> {
+        self.find(name).ok_or_else(|| self.refuse(name, expected, "nothing"))
     }
 
     fn has(&self, name: &str) -> bool {
-        self.map.contains_key(name)
+        self.members.iter().any(|(known, _)| known == name)
+    }
+
+    fn told(&mut self, name: &str) -> Result<Cow<'a, str>, RecordError> {
+        match self.take(name, "text")? {
+            Tree::Text(text) => Ok(text),
+            other => Err(self.refuse(name, "text", other.kind())),
+        }
     }
 
     pub(crate) fn text(&mut self, name: &str) -> Result<String, RecordError> {
-        match self.take(name, "text")? {
-            Value::Text(text) => Ok(text),
-            other => Err(self.refuse(name, "text", kind_of(&other))),
-        }
+        self.told(name).map(Cow::into_owned)
     }
 
     pub(crate) fn bool(&mut self, name: &str) -> Result<bool, RecordError> {
         match self.take(name, "true or false")? {
-            Value::Bool(b) => Ok(b),
-            other => Err(self.refuse(name, "true or false", kind_of(&other))),
+            Tree::Bool(b) => Ok(b),
+            other => Err(self.refuse(name, "true or false", other.kind())),
         }
     }
 
     /// An integer that fits the wanted type.
     pub(crate) fn int<N: TryFrom<i64>>(&mut self, name: &str) -> Result<N, RecordError> {
         let expected = || format!("an integer that fits {}", std::any::type_name::<N>());
-        match self.map.remove(name) {
-            Some(Value::Int(i)) => N::try_from(i).map_err(|_| self.refuse(name, expected(), i.to_string())),
-            Some(other) => Err(self.refuse(name, expected(), kind_of(&other))),
+        match self.find(name) {
+            Some(Tree::Int(i)) => N::try_from(i).map_err(|_| self.refuse(name, expected(), i.to_string())),
+            Some(other) => Err(self.refuse(name, expected(), other.kind())),
             None => Err(self.refuse(name, expected(), "nothing")),
         }
     }
 
     /// A text in the form of `T`, such as a digest in hex.
     pub(crate) fn parsed<T: FromStr>(&mut self, name: &str, expected: &str) -> Result<T, RecordError> {
-        let text = self.text(name)?;
+        let text = self.told(name)?;
         text.parse().map_err(|_| self.refuse(name, expected, text))
     }
 
@@ -86,7 +97,7 @@ impl Fields {
         expected: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<T, RecordError> {
-        let text = self.text(name)?;
+        let text = self.told(name)?;
         parse(&text).ok_or_else(|| self.refuse(name, expected, text))
     }
 
@@ -123,21 +134,25 @@ impl Fields {
         if self.has(name) { read(self, name).map(Some) } else { Ok(None) }
     }
 
-    pub(crate) fn list(&mut self, name: &str) -> Result<Vec<Value>, RecordError> {
+    fn list(&mut self, name: &str) -> Result<Vec<Tree<'a>>, RecordError> {
         match self.take(name, "a list")? {
-            Value::List(list) => Ok(list),
-            other => Err(self.refuse(name, "a list", kind_of(&other))),
+            Tree::List(list) => Ok(list),
+            other => Err(self.refuse(name, "a list", other.kind())),
         }
     }
 
     pub(crate) fn map(&mut self, name: &str) -> Result<BTreeMap<String, Value>, RecordError> {
+        self.named(name).map(|members| named(members).collect())
+    }
+
+    fn named(&mut self, name: &str) -> Result<Members<'a>, RecordError> {
         match self.take(name, "an object")? {
-            Value::Map(map) => Ok(map),
-            other => Err(self.refuse(name, "an object", kind_of(&other))),
+            Tree::Map(members) => Ok(members),
+            other => Err(self.refuse(name, "an object", other.kind())),
         }
     }
 
-    pub(crate) fn object(&mut self, name: &'static str) -> Result<Fields, RecordError> {
+    pub(crate) fn object(&mut self, name: &'static str) -> Result<Self, RecordError> {
         let value = self.take(name, "an object")?;
         let mut at = Vec::with_capacity(self.at.len() + 1);
         at.extend_from_slice(&self.at);
@@ -149,7 +164,7 @@ impl Fields {
     pub(crate) fn each<T>(
         &mut self,
         name: &str,
-        mut read: impl FnMut(&mut Fields) -> Result<T, RecordError>,
+        mut read: impl FnMut(&mut Self) -> Result<T, RecordError>,
     ) -> Result<Vec<T>, RecordError> {
         let list = self.list(name)?;
         let mut item = |value| read(&mut Self::nested(self.record, Vec::new(), value)?);
@@ -161,45 +176,55 @@ impl Fields {
     pub(crate) fn each_named<T>(
         &mut self,
         name: &str,
-        mut read: impl FnMut(&mut Fields) -> Result<T, RecordError>,
+        mut read: impl FnMut(&mut Self) -> Result<T, RecordError>,
     ) -> Result<BTreeMap<String, T>, RecordError> {
-        let map = self.map(name)?;
+        let members = self.named(name)?;
         let mut member = |value| read(&mut Self::nested(self.record, Vec::new(), value)?);
-        map.into_iter()
+        members
+            .into_iter()
             .map(|(key, value)| match member(value) {
-                Ok(read) => Ok((key, read)),
+                Ok(read) => Ok((key.into_owned(), read)),
                 Err(error) => Err(error.within(&format!("{}.{key}", self.path_of(name)))),
+            })
+            .collect()
+    }
+
+    /// A list of texts, each made into what it stands for.
+    fn texts_as<T>(
+        &mut self,
+        name: &str,
+        mut make: impl FnMut(&Self, Cow<'a, str>) -> Result<T, RecordError>,
+    ) -> Result<Vec<T>, RecordError> {
+        let list = self.list(name)?;
+        list.into_iter()
+            .enumerate()
+            .map(|(i, value)| match value {
+                Tree::Text(text) => make(self, text),
+                other => Err(self.refuse(&format!("{name}[{i}]"), "text", other.kind())),
             })
             .collect()
     }
 
     /// A list of texts.
     pub(crate) fn texts(&mut self, name: &str) -> Result<Vec<String>, RecordError> {
-        let list = self.list(name)?;
-        list.into_iter()
-            .enumerate()
-            .map(|(i, value)| match value {
-                Value::Text(text) => Ok(text),
-                other => Err(self.refuse(&format!("{name}[{i}]"), "text", kind_of(&other))),
-            })
-            .collect()
+        self.texts_as(name, |_, text| Ok(text.into_owned()))
     }
 
     /// A list of digests.
     pub(crate) fn digest_list(&mut self, name: &str) -> Result<Vec<Digest>, RecordError> {
-        self.texts(name)?
-            .into_iter()
-            .map(|text| text.parse().map_err(|_| self.refuse(name, "64 lower-case hex digits", text)))
-            .collect()
+        self.texts_as(name, |fields, text| {
+            text.parse().map_err(|_| fields.refuse(name, "64 lower-case hex digits", text))
+        })
     }
 
     /// An object whose members are digests.
     pub(crate) fn digest_map(&mut self, name: &str) -> Result<BTreeMap<String, Digest>, RecordError> {
-        self.map(name)?
+        let digest = |value: &Tree<'_>| if let Tree::Text(text) = value { text.parse().ok() } else { None };
+        self.named(name)?
             .into_iter()
-            .map(|(key, value)| match value.as_text().and_then(|text| text.parse().ok()) {
-                Some(digest) => Ok((key, digest)),
-                None => Err(self.refuse(&format!("{name}.{key}"), "64 lower-case hex digits", kind_of(&value))),
+            .map(|(key, value)| match digest(&value) {
+                Some(digest) => Ok((key.into_owned(), digest)),
+                None => Err(self.refuse(&format!("{name}.{key}"), "64 lower-case hex digits", value.kind())),
             })
             .collect()
     }
@@ -228,16 +253,5 @@ impl Fields {
         let repository =
             ligase_domain::RepositoryId { forge: fields.text("forge")?, stable: fields.text("repository")? };
         Ok(ServiceId { repository, folder: fields.text("folder")? })
-    }
-}
-
-/// What a value is, for a message.
-fn kind_of(value: &Value) -> String {
-    match value {
-        Value::Bool(b) => b.to_string(),
-        Value::Int(i) => i.to_string(),
-        Value::Text(text) => format!("{:?}", text.chars().take(60).collect::<String>()),
-        Value::List(list) => format!("a list of {}", list.len()),
-        Value::Map(map) => format!("an object of {}", map.len()),
     }
 }

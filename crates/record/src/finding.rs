@@ -16,7 +16,7 @@ impl Stored for Finding {
         finding_object(self)
     }
 
-    fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, RecordError> {
         read_finding(fields)
     }
 }
@@ -36,7 +36,7 @@ impl Stored for FindingList {
         list_object(&self.clause, self.findings.iter())
     }
 
-    fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, RecordError> {
         Ok(Self { clause: fields.clause("clause")?, findings: fields.each("findings", read_finding)? })
     }
 }
@@ -83,7 +83,7 @@ fn finding_object(finding: &Finding) -> Result<Object<'_>, RecordError> {
         .with_some("remedy", finding.remedy.as_deref()))
 }
 
-fn read_finding(fields: &mut Fields) -> Result<Finding, RecordError> {
+fn read_finding(fields: &mut Fields<'_>) -> Result<Finding, RecordError> {
     Ok(Finding {
         id: FindingId(fields.digest("id")?),
         service: fields.service("service")?,
@@ -94,9 +94,11 @@ fn read_finding(fields: &mut Fields) -> Result<Finding, RecordError> {
         message: fields.text("message")?,
         severity: fields.word("severity", "low, medium, high or critical", severity_of)?,
         place: fields.optional("place", Fields::place)?,
-        controls: fields.each("controls", |control| {
-            Ok(ControlRef { framework: control.text("framework")?, control: control.text("control")? })
-        })?,
+        controls: fields
+            .each("controls", |control| {
+                Ok(ControlRef { framework: control.text("framework")?, control: control.text("control")? })
+            })?
+            .into(),
         cites: fields.digest_list("cites")?,
         waiver: fields.optional("waiver", |fields, name| read_waiver(&mut fields.object(name)?))?,
         remedy: fields.optional("remedy", Fields::text)?,
@@ -113,7 +115,7 @@ fn subject_value(subject: &Subject) -> Object<'_> {
         .with("ordinal", i64::from(subject.ordinal))
 }
 
-fn read_subject(fields: &mut Fields) -> Result<Subject, RecordError> {
+fn read_subject(fields: &mut Fields<'_>) -> Result<Subject, RecordError> {
     Ok(Subject {
         kind: fields.text("kind")?,
         symbol: fields.text("symbol")?,
@@ -122,7 +124,7 @@ fn read_subject(fields: &mut Fields) -> Result<Subject, RecordError> {
     })
 }
 
-fn read_outcome(fields: &mut Fields) -> Result<Outcome, RecordError> {
+fn read_outcome(fields: &mut Fields<'_>) -> Result<Outcome, RecordError> {
     let outcome = fields.text("outcome")?;
     let reason = fields.optional("reason", Fields::text)?;
     match (outcome.as_str(), reason) {
@@ -151,7 +153,7 @@ fn waiver_value(waiver: &WaiverNote) -> Object<'_> {
         .with_each("approvedBy", &waiver.approved_by, String::as_str)
 }
 
-fn read_waiver(fields: &mut Fields) -> Result<WaiverNote, RecordError> {
+fn read_waiver(fields: &mut Fields<'_>) -> Result<WaiverNote, RecordError> {
     let state = |name: &str| {
         [WaiverState::InForce, WaiverState::Unapproved, WaiverState::Expired].into_iter().find(|s| s.name() == name)
     };

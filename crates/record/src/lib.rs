@@ -18,6 +18,7 @@ mod patch;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use assessment::{
     ASSESSMENT_PREDICATE, AssessmentStatement, EncodedAssessment, FindingsRef, STATEMENT_TYPE, decode_assessment,

@@ -17,7 +17,7 @@ impl Stored for FileObservations {
         Ok(Object::new().with_each("seen", &self.seen, seen_value).with_some("skipped", self.skipped.as_deref()))
     }
 
-    fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, RecordError> {
         Ok(Self { seen: fields.each("seen", read_seen)?, skipped: fields.optional("skipped", Fields::text)? })
     }
 }
@@ -32,7 +32,7 @@ fn seen_value(seen: &Seen) -> Object<'_> {
         .with("probe", probe_value(&seen.probe))
 }
 
-fn read_seen(fields: &mut Fields) -> Result<Seen, RecordError> {
+fn read_seen(fields: &mut Fields<'_>) -> Result<Seen, RecordError> {
     Ok(Seen {
         kind: fields.text("kind")?,
         attributes: fields.map("attributes")?,
@@ -55,7 +55,7 @@ impl Stored for ObservationList {
         Ok(list_object(&self.0))
     }
 
-    fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, RecordError> {
         fields.each("observations", read_observation).map(Self)
     }
 }
@@ -77,7 +77,7 @@ fn observation_value(observation: &Observation) -> Object<'_> {
         .with_each("sources", &observation.sources, ToString::to_string)
 }
 
-fn read_observation(fields: &mut Fields) -> Result<Observation, RecordError> {
+fn read_observation(fields: &mut Fields<'_>) -> Result<Observation, RecordError> {
     Ok(Observation {
         kind: fields.text("kind")?,
         attributes: fields.map("attributes")?,
@@ -98,6 +98,6 @@ fn probe_value(probe: &ProbeRef) -> Object<'_> {
     Object::new().with("id", probe.id.as_str()).with("version", i64::from(probe.version))
 }
 
-fn read_probe(fields: &mut Fields) -> Result<ProbeRef, RecordError> {
+fn read_probe(fields: &mut Fields<'_>) -> Result<ProbeRef, RecordError> {
     Ok(ProbeRef { id: fields.text("id")?, version: fields.int("version")? })
 }

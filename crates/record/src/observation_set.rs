@@ -189,7 +189,7 @@ impl Stored for Chunk {
         }))
     }
 
-    fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, RecordError> {
         let entries = fields.each("entries", |entry| {
             let key = LookKey { blob: entry.oid("blob")?, class: entry.class("class")?, pack: entry.digest("pack")? };
             let look = entry.digest("look")?;
@@ -222,7 +222,7 @@ impl Stored for ObservationRoot {
             .with("packs", digests(&self.packs)))
     }
 
-    fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, RecordError> {
         let chunks = fields.each("chunks", |chunk| {
             Ok(ChunkRef {
                 digest: chunk.digest("object")?,
@@ -258,7 +258,7 @@ pub(crate) fn population_value(population: &Population) -> Object<'_> {
         .with_some("incomplete", population.incomplete.as_deref())
 }
 
-pub(crate) fn read_population(fields: &mut Fields) -> Result<Population, RecordError> {
+pub(crate) fn read_population(fields: &mut Fields<'_>) -> Result<Population, RecordError> {
     let by_class = fields
         .map("byClass")?
         .into_iter()

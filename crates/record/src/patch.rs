@@ -129,7 +129,7 @@ impl Stored for PatchRecord {
             ))
     }
 
-    fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, RecordError> {
         let changes = fields.each("changes", |change| {
             Ok(ChangeRef {
                 path: change.path("path")?,
@@ -170,7 +170,7 @@ impl Stored for GateReport {
         Ok(if self.runs.is_empty() { report } else { report.with_each("runs", &self.runs, run_value) })
     }
 
-    fn from_fields(fields: &mut Fields) -> Result<Self, RecordError> {
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, RecordError> {
         let checks = fields.each("checks", |result| {
             let check = result.word("check", "the name of a gate check", GateCheck::parse)?;
             let verdict = result.text("verdict")?;
@@ -199,7 +199,7 @@ fn run_value(run: &VerifyRun) -> Object<'_> {
         .with("output", run.output.to_string())
 }
 
-fn run_of(fields: &mut Fields) -> Result<VerifyRun, RecordError> {
+fn run_of(fields: &mut Fields<'_>) -> Result<VerifyRun, RecordError> {
     Ok(VerifyRun {
         patched: fields.bool("patched")?,
         ended: fields.text("ended")?,

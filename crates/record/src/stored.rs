@@ -24,7 +24,7 @@ pub(crate) trait Stored: Sized {
     fn fields(&self) -> Result<Object<'_>, RecordError>;
 
     /// From its fields; what is not taken is unknown and kept.
-    fn from_fields(fields: &mut Fields) -> Result<Self, RecordError>;
+    fn from_fields(fields: &mut Fields<'_>) -> Result<Self, RecordError>;
 }
 
 /// A record with the fields that this version of the code does not know: written back, they are still there.
@@ -73,7 +73,7 @@ pub(crate) fn decode_kept<T: Stored>(bytes: &[u8]) -> Result<Kept<T>, RecordErro
 }
 
 /// Takes type and version, and refuses those of another record.
-pub(crate) fn check_header(fields: &mut Fields, expected: &str, version: i64) -> Result<(), RecordError> {
+pub(crate) fn check_header(fields: &mut Fields<'_>, expected: &str, version: i64) -> Result<(), RecordError> {
     let kind = fields.text("type")?;
     if kind != expected {
         return Err(RecordError::new(TYPE, expected, fields.path_of("type"), expected, kind));

@@ -187,7 +187,7 @@ pub fn finding() -> impl Strategy<Value = Finding> {
                 message,
                 severity,
                 place,
-                controls,
+                controls: controls.into(),
                 cites,
                 waiver,
                 remedy,

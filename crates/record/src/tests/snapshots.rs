@@ -73,7 +73,7 @@ fn finding() -> Finding {
         message: "GET /patients/{id} has no authentication".to_owned(),
         severity: Severity::High,
         place: Some(place()),
-        controls: vec![ControlRef { framework: "soc2".to_owned(), control: "CC6.1".to_owned() }],
+        controls: [ControlRef { framework: "soc2".to_owned(), control: "CC6.1".to_owned() }].into(),
         cites: vec![key().digest()],
         waiver: Some(WaiverNote {
             state: WaiverState::Unapproved,

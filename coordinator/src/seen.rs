@@ -1,0 +1,69 @@
+//! What was looked at of a revision, decoded; and the last ones, kept from the acceptance of a result until its judgement,
+//! so that they are decoded once. Refuses to remember what matters: everything here can be read from the store again.
+
+use crate::ledger::{Ledger, LedgerError};
+use ligase_domain::{Digest, Observation, RepoPath};
+use ligase_record::ObservationSet;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Observations and paths that are kept at most, of all revisions together: some hundred megabytes.
+const KEPT_MAX: usize = 200_000;
+
+/// What was looked at.
+pub struct Seen {
+    /// What of each file.
+    pub set: ObservationSet,
+    /// Linked over the revision.
+    pub observations: Vec<Observation>,
+    /// All paths of the revision that a pack reads, sorted.
+    pub paths: Vec<RepoPath>,
+}
+
+impl Seen {
+    /// Reads it from the store; this also proves that the store has all of it.
+    pub fn read(ledger: &Ledger, root: &Digest, observations: &Digest) -> Result<Self, LedgerError> {
+        let observations = ledger.observations(observations)?;
+        let set = ledger.observation_set(root)?;
+        let read = set.entries.iter().map(|e| e.path.clone());
+        let mut paths: Vec<RepoPath> = read.chain(set.population.skipped.iter().map(|s| s.path.clone())).collect();
+        paths.sort();
+        paths.dedup();
+        Ok(Self { set, observations, paths })
+    }
+
+    fn size(&self) -> usize {
+        self.observations.len() + self.paths.len()
+    }
+}
+
+/// The objects that a look consists of: its root and its observations.
+type Objects = (Digest, Digest);
+
+/// Looks that were accepted and not judged yet, the oldest first.
+#[derive(Default)]
+pub struct Fresh(Mutex<VecDeque<(Objects, Arc<Seen>)>>);
+
+impl Fresh {
+    /// Keeps one; the oldest ones go where they are too many.
+    pub fn keep(&self, objects: Objects, seen: Arc<Seen>) {
+        let mut kept = self.kept();
+        kept.push_back((objects, seen));
+        let mut size: usize = kept.iter().map(|(_, seen)| seen.size()).sum();
+        while size > KEPT_MAX {
+            let Some((_, gone)) = kept.pop_front() else { break };
+            size -= gone.size();
+        }
+    }
+
+    /// Takes one.
+    pub fn take(&self, objects: Objects) -> Option<Arc<Seen>> {
+        let mut kept = self.kept();
+        let at = kept.iter().position(|(known, _)| *known == objects)?;
+        kept.remove(at).map(|(_, seen)| seen)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, VecDeque<(Objects, Arc<Seen>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
