@@ -17,6 +17,7 @@ mod code;
 mod documents;
 mod emit;
 mod extract;
+mod header;
 mod lexical;
 mod link;
 mod look;

@@ -70,23 +70,7 @@ impl LanguageExt for PythonPattern {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProbeDocument {
-    #[serde(rename = "apiVersion")]
-    _api_version: String,
-    #[serde(rename = "kind")]
-    _kind: String,
-    metadata: ProbeMetadata,
-    spec: ProbeSpec,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProbeMetadata {
-    id: String,
-    version: u32,
-}
+type ProbeDocument = crate::header::ProbeDocument<ProbeSpec>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -242,7 +226,7 @@ fn compile(file: &str, document: ProbeDocument, kinds: &BTreeSet<String>) -> Res
         );
     };
     Ok(PatternProbe {
-        reference: ProbeRef { id: document.metadata.id, version: document.metadata.version },
+        reference: document.metadata.into_ref(),
         prefilter: spec.prefilter,
         emits: spec.emits,
         attach: spec.attach,

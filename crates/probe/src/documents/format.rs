@@ -8,23 +8,7 @@ use regex::Regex;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProbeDocument {
-    #[serde(rename = "apiVersion")]
-    _api_version: String,
-    #[serde(rename = "kind")]
-    _kind: String,
-    metadata: ProbeMetadata,
-    spec: ProbeSpec,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProbeMetadata {
-    id: String,
-    version: u32,
-}
+type ProbeDocument = crate::header::ProbeDocument<ProbeSpec>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -290,7 +274,7 @@ fn compile(file: &str, document: ProbeDocument, kinds: &BTreeSet<&str>) -> Resul
     }
     let anchors = spec.anchors.iter().map(|(n, p)| Ok((n.clone(), path(file, p)?))).collect::<Result<_, _>>()?;
     Ok(DocumentProbe {
-        reference: ProbeRef { id: document.metadata.id, version: document.metadata.version },
+        reference: document.metadata.into_ref(),
         dialects: spec.dialects,
         stack: spec.language,
         prefilter: spec.prefilter,

@@ -1,17 +1,19 @@
 //! Where Kubernetes puts things: labels of nodes that are asked for by selectors, affinities, volumes and storage classes, in
-//! manifests, in values of Helm charts, and in templates that take them from values. Looking reads one file; linking joins a
-//! template with the values of its chart. What it looks for is data (`probes/kubernetes/places.yaml`). A wish (`preferred…`) is no
-//! place. Next: `../resource/knowledge.rs`, which knows regions.
+//! manifests, in values of Helm charts, and in templates that take them from values. It reads one file at a time; what it looks
+//! for is data (`probes/kubernetes/places.yaml`). A wish (`preferred…`) is no place. Next: `places/charts.rs`, which joins a
+//! template with the values of its chart, and `../resource/knowledge.rs`, which knows regions.
+
+mod charts;
 
 use crate::resource::knowledge::{CloudRegions, REGIONS, read_clouds};
 use crate::snippet::snippet;
 use crate::yaml::{At, Content, Tree};
 use ligase_catalog::CatalogFile;
 use ligase_document::{API_VERSION, DocumentError, read_one};
-use ligase_domain::{LookedFile, Observation, PathClass, Place, ProbeRef, Seen, Span, Value};
+use ligase_domain::{PathClass, ProbeRef, Seen, Span, Value};
 use regex::Regex;
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What one file says of places; more say nothing new.
 const MAX_PLACES: usize = 60;
@@ -29,23 +31,7 @@ pub(super) const FILE: &str = "probes/kubernetes/places.yaml";
 const ASKED: &str = "helm-place";
 const VALUE: &str = "helm-value";
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProbeDocument {
-    #[serde(rename = "apiVersion")]
-    _api_version: String,
-    #[serde(rename = "kind")]
-    _kind: String,
-    metadata: ProbeMetadata,
-    spec: ProbeSpec,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProbeMetadata {
-    id: String,
-    version: u32,
-}
+type ProbeDocument = crate::header::ProbeDocument<ProbeSpec>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -124,7 +110,7 @@ impl Places {
         );
         Ok(Self {
             spec: Some(spec),
-            probe: Some(ProbeRef { id: document.metadata.id, version: document.metadata.version }),
+            probe: Some(document.metadata.into_ref()),
             clouds,
             line: Some(Regex::new(&line).map_err(refuse)?),
             kind: Some(Regex::new(r"(?m)^kind:[ \t]*(\w+)").map_err(refuse)?),
@@ -316,60 +302,6 @@ impl Places {
         out.truncate(MAX_PLACES);
         out
     }
-
-    /// Observations of all files: each with its file, templates with the values of their chart.
-    pub(super) fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
-        let (Some(own), Some(spec)) = (self.probe_id(), &self.spec) else { return Vec::new() };
-        let mine =
-            |f: &&LookedFile| f.observations.seen.iter().filter(|s| s.probe.id == own).cloned().collect::<Vec<Seen>>();
-        let mut values: BTreeMap<String, Vec<(&LookedFile, Seen)>> = BTreeMap::new();
-        for file in files {
-            for seen in mine(file).into_iter().filter(|s| s.kind == VALUE) {
-                values.entry(text_of(&seen, "address").to_owned()).or_default().push((file, seen));
-            }
-        }
-        let mut all = Vec::new();
-        for file in files {
-            let path = file.path.to_string();
-            for seen in mine(file) {
-                if seen.kind == spec.emits {
-                    let address = address_in(&path, text_of(&seen, "address"), &file.key.class);
-                    all.push(observation(file, &seen, address, &[]));
-                } else if seen.kind == ASKED {
-                    let chart = path.split_once("/templates/").map_or("", |(chart, _)| chart);
-                    let inside = |f: &LookedFile| {
-                        let other = f.path.to_string();
-                        chart.is_empty() || other.strip_prefix(chart).is_some_and(|rest| rest.starts_with('/'))
-                    };
-                    let given = values.get(text_of(&seen, "ref")).into_iter().flatten().filter(|(f, _)| inside(f));
-                    let mut found = false;
-                    for (from, value) in given {
-                        found = true;
-                        let mut value = value.clone();
-                        value.kind.clone_from(&spec.emits);
-                        for name in ["what", "type"] {
-                            value.attributes.insert(name.to_owned(), Value::from(text_of(&seen, name)));
-                        }
-                        value.attributes.insert("from".to_owned(), Value::from("variable-default"));
-                        let address = format!(
-                            "{} ({})",
-                            address_in(&path, text_of(&seen, "address"), &file.key.class),
-                            from.path
-                        );
-                        all.push(observation(from, &value, address, &[file]));
-                    }
-                    if !found {
-                        let mut open = seen.clone();
-                        open.kind.clone_from(&spec.emits);
-                        open.attributes.remove("ref");
-                        let address = address_in(&path, text_of(&seen, "address"), &file.key.class);
-                        all.push(observation(file, &open, address, &[]));
-                    }
-                }
-            }
-        }
-        all
-    }
 }
 
 /// The way to a key; one that is longer than anybody writes is cut, so that it is not copied again and again.
@@ -419,34 +351,5 @@ fn value_path(written: &str) -> String {
     match (words.next().and_then(|w| w.strip_prefix(".Values.")), words.next()) {
         (Some(path), None) => path.to_owned(),
         _ => String::new(),
-    }
-}
-
-fn text_of<'s>(seen: &'s Seen, name: &str) -> &'s str {
-    seen.attributes.get(name).and_then(Value::as_text).unwrap_or_default()
-}
-
-/// Manifests name what they place; values and templates are told apart by their file.
-fn address_in(path: &str, address: &str, class: &PathClass) -> String {
-    let told = class.dialect == "helm-values" || !address.contains('/');
-    let all = if told { format!("{path}: {address}") } else { address.to_owned() };
-    all.chars().take(300).collect()
-}
-
-fn observation(file: &LookedFile, seen: &Seen, address: String, others: &[&LookedFile]) -> Observation {
-    let mut attributes = seen.attributes.clone();
-    attributes.insert("address".to_owned(), Value::Text(address));
-    attributes.insert("language".to_owned(), Value::from("yaml"));
-    let mut sources: BTreeSet<_> = others.iter().map(|f| f.key.digest()).collect();
-    sources.insert(file.key.digest());
-    Observation {
-        kind: seen.kind.clone(),
-        attributes,
-        place: Place { path: file.path.clone(), blob: file.key.blob, span: seen.span },
-        class: file.key.class.clone(),
-        anchors: seen.anchors.clone(),
-        snippet: seen.snippet.clone(),
-        probe: seen.probe.clone(),
-        sources: sources.into_iter().collect(),
     }
 }

@@ -8,23 +8,7 @@ use regex::Regex;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProbeDocument {
-    #[serde(rename = "apiVersion")]
-    _api_version: String,
-    #[serde(rename = "kind")]
-    _kind: String,
-    metadata: ProbeMetadata,
-    spec: ProbeSpec,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ProbeMetadata {
-    id: String,
-    version: u32,
-}
+type ProbeDocument = crate::header::ProbeDocument<ProbeSpec>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -244,7 +228,7 @@ impl Rules {
             let problem = format!("no engine for text is called {:?}", spec.engine);
             return Err(DocumentError::whole("E-PROBE-ENGINE", file, problem).among(&spec.engine, ["lexical"]));
         }
-        let probe = ProbeRef { id: document.metadata.id, version: document.metadata.version };
+        let probe = document.metadata.into_ref();
         let regex =
             |text: &str| Regex::new(text).map_err(|e| DocumentError::whole("E-PROBE-REGEX", file, e.to_string()));
         for shape in spec.shapes {
