@@ -23,6 +23,7 @@ struct Counts {
     guarded_reads: i64,
     guarded_writes: i64,
     logs_in: i64,
+    asks: i64,
 }
 
 fn is_read(endpoint: &Observation) -> bool {
@@ -56,7 +57,17 @@ fn adds(endpoint: &Observation) -> Counts {
         guarded_reads: i64::from(lets == Lets::Known && read),
         guarded_writes: i64::from(lets == Lets::Known && !read),
         logs_in: i64::from(LOGS_IN.contains(&role) && !read),
+        asks: i64::from(role == "password-reset" && !read && asks_for_mail(endpoint)),
     }
+}
+
+/// Whether an endpoint of a forgotten password sends a mail, by what it is called.
+fn asks_for_mail(endpoint: &Observation) -> bool {
+    let path = endpoint.text("full_path").unwrap_or_default();
+    let handler = endpoint.text("handler").unwrap_or_default();
+    let own = handler.rsplit(['.', ':', '/', '#']).next().unwrap_or_default();
+    let named = format!("{path} {own}").to_ascii_lowercase();
+    ["forgot", "recover", "request", "init", "send", "lost"].iter().any(|w| named.contains(w))
 }
 
 /// Says of each endpoint what stands beside it, itself left out.
@@ -69,6 +80,7 @@ pub(crate) fn beside(all: &mut [Observation]) {
         counts.guarded_reads += added.guarded_reads;
         counts.guarded_writes += added.guarded_writes;
         counts.logs_in += added.logs_in;
+        counts.asks += added.asks;
     }
     for endpoint in all.iter_mut().filter(|o| o.kind == "endpoint") {
         let (own, counts) = (adds(endpoint), files.get(&file(endpoint)).copied().unwrap_or_default());
@@ -77,6 +89,7 @@ pub(crate) fn beside(all: &mut [Observation]) {
             ("guarded_reads_beside", Value::Int(counts.guarded_reads - own.guarded_reads)),
             ("guarded_writes_beside", Value::Int(counts.guarded_writes - own.guarded_writes)),
             ("logs_in_beside", Value::Bool(counts.logs_in - own.logs_in > 0)),
+            ("reset_asked_beside", Value::Bool(counts.asks - own.asks > 0)),
         ];
         endpoint.attributes.extend(said.map(|(name, value)| (name.to_owned(), value)));
     }

@@ -363,6 +363,9 @@ impl<'m, 't> Flow<'_, 'm, 't> {
 
     /// A parameter, a global, or a name that comes from elsewhere.
     fn unassigned(&mut self, task: &Task<'m, 't>, name: &str) {
+        if name == "undefined" && self.language == "typescript" {
+            return;
+        }
         let ty = self.type_of(task, name);
         if let Some(ty) = ty {
             if is_flag(ty) || is_error(ty) {
@@ -463,7 +466,7 @@ impl<'m, 't> Flow<'_, 'm, 't> {
                 }
             }
         }
-        if self.is_constant(of, name) {
+        if self.is_constant(of, name) || self.logs_in_with(task, name) {
             return;
         }
         let owner = self.owner(&task.at(of));
@@ -511,6 +514,16 @@ impl<'m, 't> Flow<'_, 'm, 't> {
         } else if !neutral {
             self.plain(task, name);
         }
+    }
+
+    /// `"username": user.Name`: what somebody logs in with, whatever the field is called.
+    fn logs_in_with(&mut self, task: &Task<'m, 't>, name: &str) -> bool {
+        let said = words(&task.hint).join(" ");
+        let found = matches!(name, "name" | "Name") && matches!(&*said, "username" | "user name" | "login");
+        if found {
+            self.plain(task, name);
+        }
+        found
     }
 
     /// The declared type of a field of the class that a scope stands in.

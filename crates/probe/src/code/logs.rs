@@ -8,6 +8,7 @@ use super::flow_calls::pairs;
 use super::index::{Index, Placed, label};
 use super::model::{Call, Expr, ExprKind};
 use crate::emit::{Attributes, Emit, texts};
+use crate::lexical::around::only_for_debugging;
 use crate::vocabulary::{LanguageSinks, words};
 use ligase_domain::{Origin, Span, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -309,6 +310,8 @@ impl<'m, 't> Logs<'_, 'm, 't> {
             })
             .collect();
         let function = self.index.scopes[placed.scope].qualified.as_str();
+        let holds = !values.is_empty() || !objects.is_empty() || !plain.is_empty();
+        let debugging = holds && only_for_debugging(self.reading.text, placed.expr.at.start as usize);
         let attributes = Attributes::default()
             .with("callee", self.named(call))
             .with("sink", sink.kind.as_str())
@@ -319,7 +322,8 @@ impl<'m, 't> Logs<'_, 'm, 't> {
             .some("objects", objects)
             .some("pending", sink.pending.as_str())
             .with("plain", plain)
-            .with("opaque", texts(reached.opaque));
+            .with("opaque", texts(reached.opaque))
+            .some("debugging", debugging);
         out.put("code-log", "code/log-call", placed.expr.at, attributes, anchors, true);
     }
 

@@ -37,7 +37,7 @@ const OPTIONS: &[&str] = &[
 ];
 
 /// Lines above with less indentation than everything below them, the nearest first.
-fn headers<'t>(text: &'t str, lines: &Lines, at: usize) -> Vec<&'t str> {
+pub(super) fn headers<'t>(text: &'t str, lines: &Lines, at: usize) -> Vec<&'t str> {
     let number = lines.number(at);
     let line = |n: usize| -> &'t str {
         let (start, end) = (lines.starts[n - 1], lines.starts.get(n).map_or(text.len(), |e| e - 1));
@@ -96,6 +96,27 @@ pub(super) fn serves_this_machine(text: &str, lines: &Lines, at: usize) -> bool 
     own > 0 && above.chain(below).any(|n| is_own_address(&short(line(n))))
 }
 
+/// Whether the settings around a place are those of a run of tests: `NODE_ENV: test`, a database on the machine that runs them.
+pub(super) fn of_a_test_run(text: &str, lines: &Lines, at: usize) -> bool {
+    let number = lines.number(at);
+    let line = |n: usize| -> &str {
+        let (start, end) = (lines.starts[n - 1], lines.starts.get(n).map_or(text.len(), |e| e - 1));
+        text.get(start..end).unwrap_or_default()
+    };
+    let indent = |l: &str| l.len() - l.trim_start().len();
+    let own = indent(line(number));
+    let beside = |n: &usize| line(*n).trim().is_empty() || indent(line(*n)) >= own;
+    let above = (1..=number).rev().take(MAX_LIST).take_while(beside);
+    let below = (number..=lines.starts.len()).take(MAX_LIST).take_while(beside);
+    let says = |line: &str| {
+        let Some((key, value)) = line.trim().split_once([':', '=']) else { return false };
+        let value = value.trim().trim_matches(['"', '\'']);
+        (key.to_ascii_uppercase().ends_with("ENV") && matches!(value, "test" | "testing" | "ci"))
+            || value.contains("://") && ["localhost", "127.0.0.1"].iter().any(|h| value.contains(h))
+    };
+    own > 0 && above.chain(below).any(|n| says(&short(line(n))))
+}
+
 /// `APP_URL=http://localhost:3000`: what a service says of itself, not whom it calls.
 fn is_own_address(line: &str) -> bool {
     let line = line.trim().trim_start_matches("- ").trim_start_matches(['"', '\'']);
@@ -108,6 +129,31 @@ fn is_own_address(line: &str) -> bool {
     local
         && is(&["host", "url", "domain", "origin"])
         && is(&["server", "phx", "app", "public", "base", "site", "root", "external", "web", "webapp"])
+}
+
+/// Words of options by which whoever runs a program asks to be told more than is told otherwise.
+const DEBUGGING: &[&str] = &["debug", "debugging", "verbose", "dev", "development"];
+
+/// Whether a place is reached only where an option for debugging asks for it: `if (config.debug)`, `config.debug && …`.
+pub(crate) fn only_for_debugging(text: &str, at: usize) -> bool {
+    let lines = Lines::new(text);
+    let asks = |condition: &str| {
+        let short = short(condition);
+        let negated = ["!", "not ", "!=", "||", " or "].iter().any(|n| short.contains(n));
+        let words = words(&short);
+        !negated && words.len() <= 8 && words.iter().any(|w| DEBUGGING.contains(&w.as_str()))
+    };
+    let before = lines.before(text, at);
+    if before.rsplit_once("&&").is_some_and(|(condition, rest)| {
+        rest.trim_matches([' ', '(', '{']).is_empty()
+            && asks(condition.rsplit(['=', ';', '}']).next().unwrap_or(condition))
+    }) {
+        return true;
+    }
+    std::iter::once(before).chain(headers(text, &lines, at)).any(|line| {
+        let line = line.trim_start().trim_start_matches("} ");
+        ["if ", "if(", "elif ", "else if "].iter().any(|k| line.starts_with(k)) && asks(line)
+    })
 }
 
 /// Whether a line begins what is indented below it.
@@ -182,6 +228,38 @@ mod tests {
         ] {
             let at = text.find('@').unwrap();
             assert_eq!(serves_this_machine(text, &Lines::new(text), at), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn settings_of_a_run_of_tests_are_told_from_those_of_a_delivery() {
+        for (text, want) in [
+            ("env:\n  NODE_ENV: test\n  KEY: @\n", true),
+            ("env:\n  KEY: @\n  DATABASE_URL: postgres://a:b@localhost/x\n", true),
+            ("env:\n  NODE_ENV: production\n  KEY: @\n", false),
+            ("a:\n  env:\n    NODE_ENV: test\nb:\n  env:\n    KEY: @\n", false),
+        ] {
+            let at = text.find('@').unwrap();
+            let at = if text.contains("KEY: @") { text.find("KEY: @").unwrap() + 5 } else { at };
+            assert_eq!(of_a_test_run(text, &Lines::new(text), at), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_only_debugging_reaches_is_told_from_what_is_always_reached() {
+        for (text, want) in [
+            ("config.debug && @\n", true),
+            ("if (this.options.verbose) {\n  @\n}\n", true),
+            ("if settings.DEBUG:\n    for u in users:\n        @\n", true),
+            ("if h.debug {\n\t@\n}\n", true),
+            ("if (!debug) {\n  @\n}\n", false),
+            ("if not settings.DEBUG:\n    @\n", false),
+            ("if (debug) {\n  a()\n} else {\n  @\n}\n", false),
+            ("if (user.email) {\n  @\n}\n", false),
+            ("logger.debug(x)\n@\n", false),
+        ] {
+            let at = text.find('@').unwrap();
+            assert_eq!(only_for_debugging(text, at), want, "{text}");
         }
     }
 

@@ -1,13 +1,13 @@
 //! Credentials in text: by a shape that nothing else has, in addresses, and under names that say so. Only where a value is
 //! written out, is long and mixed, and is no example, it is said to be one. Next: `value.rs`.
 
-use super::around::{in_development, serves_this_machine};
+use super::around::{in_development, of_a_test_run, serves_this_machine};
 use super::format::{Names, Rules};
 use super::value::{Source, entropy, source_of};
 use super::{Lines, commented, language};
 use ligase_domain::{PathClass, Seen, Value};
 use regex::Regex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// References and examples of one file that are told; more say nothing new.
@@ -88,6 +88,9 @@ pub(super) fn look(rules: &Rules, class: &PathClass, text: &str, lines: &Lines) 
             addresses(names, expressions, text, &mut found);
         }
     }
+    if class.dialect == "compose" {
+        shared(text, &mut found);
+    }
     let mut others = 0;
     let mut out = Vec::new();
     for ((start, end), (name, shape, source)) in found {
@@ -116,6 +119,18 @@ pub(super) fn look(rules: &Rules, class: &PathClass, text: &str, lines: &Lines) 
     out
 }
 
+/// What a service that only its own machine reaches shares with those that are started beside it.
+fn shared(text: &str, found: &mut Found) {
+    let value = |place: &(usize, usize)| text.get(place.0..place.1).unwrap_or_default();
+    let own: BTreeSet<&str> =
+        found.iter().filter(|(_, (_, _, s))| *s == Source::Development).map(|(place, _)| value(place)).collect();
+    for (place, (_, _, source)) in found.iter_mut() {
+        if *source == Source::Literal && own.contains(value(place)) {
+            *source = Source::Development;
+        }
+    }
+}
+
 type Found = BTreeMap<(usize, usize), (String, String, Source)>;
 
 fn named(names: &Names, expressions: &Expressions, class: &PathClass, text: &str, lines: &Lines, found: &mut Found) {
@@ -128,7 +143,9 @@ fn named(names: &Names, expressions: &Expressions, class: &PathClass, text: &str
         let source = match source {
             Source::Literal if asked < MAX_ASKED => {
                 asked += 1;
-                let own = class.dialect == "compose" && serves_this_machine(text, lines, place.0);
+                let pipeline = matches!(class.dialect.as_str(), "github-actions" | "gitlab-ci");
+                let own = class.dialect == "compose" && serves_this_machine(text, lines, place.0)
+                    || pipeline && of_a_test_run(text, lines, place.0);
                 if own || in_development(text, lines, place.0) { Source::Development } else { Source::Literal }
             }
             other => other,
@@ -238,6 +255,16 @@ mod tests {
                 "json",
                 "{\"jwtSecret\": \"bXktc2VjcmV0LWtleS13aGljaC1zaG91bGQtYmUtY2hhbmdlZA==\"}\n",
                 vec!["placeholder"],
+            ),
+            (
+                "compose",
+                "a:\n  environment:\n    - APP_HOST=localhost\n    - RPC_SECRET=bea26a2221fd8090ea38720f\nb:\n  environment:\n    - RPC_SECRET=bea26a2221fd8090ea38720f\n",
+                vec!["development", "development"],
+            ),
+            (
+                "compose",
+                "a:\n  environment:\n    - APP_HOST=localhost\n    - RPC_SECRET=bea26a2221fd8090ea38720f\nb:\n  environment:\n    - RPC_SECRET=9f8a7b6c5d4e3f2a1b0c7733\n",
+                vec!["development", "literal"],
             ),
             ("go", "token := \"user-token-v2-cache\"\n", vec![]),
             ("java", "String passwordHash = \"$2b$12$abcdefghijklmnopqrstuv\";\n", vec![]),

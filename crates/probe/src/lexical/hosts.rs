@@ -1,8 +1,10 @@
 //! Where configuration sends data: hosts of clouds whose names say their region, and settings that name one. A host that names
 //! no region, takes no data of a service or is only downloaded from says nothing here. Next: `format.rs`.
 
+use super::around::headers;
 use super::format::{Host, Outbound, Rules};
 use super::{Lines, commented, language};
+use crate::resource::knowledge::CloudRegions;
 use crate::snippet::snippet;
 use ligase_domain::{PathClass, Seen, Value};
 use regex::Regex;
@@ -13,6 +15,8 @@ use std::sync::LazyLock;
 const MAX_PLACES: usize = 60;
 /// Bytes before a host in which a word can say that it is no address.
 const BESIDE: usize = 160;
+/// Lines in which keys of a table are looked for.
+const MAX_ROWS: usize = 4_000;
 /// Characters of a host that are told.
 const MAX_HOST: usize = 120;
 
@@ -69,7 +73,8 @@ pub(super) fn look(rules: &Rules, class: &PathClass, text: &str, lines: &Lines) 
                 && host.not.as_ref().is_none_or(|n| !n.is_match(name.as_str()))
                 && let Some(spot) = spot_of(rules, host, name.as_str())
             {
-                put("host", &host.cloud, name.as_str(), name, &spot);
+                let what = what_of(rules, host, text, lines, name, &spot);
+                put(what, &host.cloud, name.as_str(), name, &spot);
             }
         }
     }
@@ -85,11 +90,58 @@ pub(super) fn look(rules: &Rules, class: &PathClass, text: &str, lines: &Lines) 
                 Some((cloud, Spot { region: region.into(), jurisdiction: jurisdiction.into(), resolved: true }))
             });
             if let Some((cloud, spot)) = known {
-                put("region", cloud, name.as_str(), value, &spot);
+                let what = if keeps_a_record(text, lines, value.start()) { "deployment" } else { "region" };
+                put(what, cloud, name.as_str(), value, &spot);
             }
         }
     }
     found.into_values().take(MAX_PLACES).collect()
+}
+
+/// What a host is there for: data is sent to it, or a name of one's own points to it, or it is one of a table that holds
+/// another for each region.
+fn what_of(rules: &Rules, host: &Host, text: &str, lines: &Lines, name: regex::Match<'_>, spot: &Spot) -> &'static str {
+    let around = headers(text, lines, name.start());
+    let keys: Vec<String> = around.iter().take(3).map(|l| l.trim().to_ascii_lowercase()).collect();
+    let alias = |k: &String| {
+        k.starts_with("alias {")
+            || k.trim_matches(['"', ' ', '{', ':']) == "aliastarget"
+            || ["\"aws_route53_record\"", "\"google_dns_record_set\"", "\"azurerm_dns_", "\"azurerm_private_dns_"]
+                .iter()
+                .any(|r| k.starts_with("resource ") && k.contains(r))
+    };
+    if keys.iter().any(alias) {
+        return "alias";
+    }
+    let own = lines.before(text, name.start()).trim_start();
+    let key = |line: &str| line.trim_start().trim_start_matches(['"', '\'']).to_ascii_lowercase();
+    let of =
+        |line: &str, region: &str| key(line).strip_prefix(region).is_some_and(|r| r.starts_with([':', '"', '\'', ' ']));
+    let table = around.first().is_some_and(|l| of(l, &spot.region)) || of(own, &spot.region);
+    let several = |clouds: &CloudRegions| {
+        let mut found: Vec<String> = Vec::new();
+        for line in text.lines().take(MAX_ROWS) {
+            let key: String = key(line).chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+            if !found.contains(&key) && clouds.of_region(&key).is_some() {
+                found.push(key);
+            }
+            if found.len() > 1 {
+                return true;
+            }
+        }
+        false
+    };
+    if table && !spot.region.is_empty() && rules.clouds.get(&host.cloud).is_some_and(several) {
+        "table"
+    } else {
+        "host"
+    }
+}
+
+/// Whether a place is where the record of a deployment is kept, whatever it deploys and wherever that is put.
+fn keeps_a_record(text: &str, lines: &Lines, at: usize) -> bool {
+    let around = headers(text, lines, at);
+    around.first().is_some_and(|l| l.trim().trim_matches(['"', ' ', '{', ':']) == "deployment")
 }
 
 /// Whether a host stands where data goes: not in a condition of a policy, not in the address of a file to be fetched.
@@ -139,6 +191,27 @@ mod tests {
         let of = |s: &Seen, n: &str| s.attributes[n].as_text().unwrap_or_default().to_owned();
         let all = look(&rules, &class, text, &Lines::new(text));
         all.iter().map(|s| format!("{} {}", of(s, "region"), of(s, "jurisdiction"))).collect()
+    }
+
+    #[test]
+    fn what_a_host_is_there_for_is_told() {
+        for (dialect, text, want) in [
+            ("terraform", "alias {\n  name = \"shop.elb.eu-west-2.amazonaws.com\"\n}\n", "alias"),
+            ("terraform", "settings = {\n  db = \"shop.c9x.eu-west-2.rds.amazonaws.com\"\n}\n", "host"),
+            (
+                "yaml",
+                "Mappings:\n  Buckets:\n    us-east-1:\n      Url: https://s3-us-east-1.amazonaws.com/a\n    eu-west-1:\n      Url: b\n",
+                "table",
+            ),
+            ("yaml", "buckets:\n  letters:\n    url: https://s3-us-west-2.amazonaws.com/a\n", "host"),
+            ("json", "{\n  \"deployment\": {\n    \"location\": \"eastus\"\n  }\n}\n", "deployment"),
+            ("json", "{\n  \"storage\": {\n    \"location\": \"eastus\"\n  }\n}\n", "region"),
+        ] {
+            let rules = Rules::load(&ligase_catalog::shipped()).unwrap();
+            let class = PathClass { dialect: dialect.to_owned(), origin: Origin::Source };
+            let all = look(&rules, &class, text, &Lines::new(text));
+            assert_eq!(all[0].attributes["what"].as_text(), Some(want), "{text}");
+        }
     }
 
     #[test]

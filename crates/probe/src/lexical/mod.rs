@@ -5,11 +5,12 @@
 //! one of their words. What looks like an example, a reference or a hash is no credential. The value of a credential never
 //! leaves this room: no snippet, no attribute and no digest holds it. Read `format.rs` first, then `credentials.rs`.
 
-mod around;
+pub(crate) mod around;
 mod credentials;
 mod format;
 mod hosts;
 mod settings;
+mod tested;
 mod value;
 
 use crate::pack::Pack;
@@ -19,7 +20,7 @@ use ligase_document::DocumentError;
 use ligase_domain::{LookedFile, Observation, PathClass, Place, ProbeRef, Seen, Span, Value};
 
 /// Counts up whenever the same files and the same rules would be seen otherwise.
-const ENGINE_VERSION: u32 = 3;
+const ENGINE_VERSION: u32 = 4;
 
 /// Whether a probe reads text as text: what it sees is told here, and by no other engine that reads the same file.
 pub(crate) fn sees(probe: &ProbeRef) -> bool {
@@ -54,16 +55,22 @@ impl Pack for LexicalPack {
         let mut out = credentials::look(&self.rules, class, text, &lines);
         out.extend(settings::look(&self.rules, class, text, &lines));
         out.extend(hosts::look(&self.rules, class, text, &lines));
+        out.extend(tested::look(class, text));
         Ok(out)
     }
 
     fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
         let mut out = Vec::new();
+        let tested = tested::names(files);
         for file in files {
             let path = file.path.to_string();
+            let read = tested.contains(path.rsplit('/').next().unwrap_or_default());
             for seen in file.observations.seen.iter().filter(|s| self.rules.ids.contains(&s.probe.id)) {
                 let mut attributes = seen.attributes.clone();
                 attributes.insert("file".to_owned(), Value::Text(path.chars().take(300).collect()));
+                if read && seen.kind == "credential" {
+                    attributes.insert("tested".to_owned(), Value::Bool(true));
+                }
                 out.push(Observation {
                     kind: seen.kind.clone(),
                     attributes,

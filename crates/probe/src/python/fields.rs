@@ -94,6 +94,9 @@ fn class(index: &Index<'_>, definition: &Definition<'_>, members: &[&Binding<'_>
     out.fact("py-class", definition.node, attributes, &[("definition", definition.whole)]);
 }
 
+/// Modules whose columns are those of a page or a terminal.
+const SHOWN: &[&str] = &["django_tables2", "flask_table", "flask_admin", "rich", "textual", "prettytable"];
+
 fn field<'t>(
     index: &Index<'t>,
     vocabulary: &Vocabulary,
@@ -110,7 +113,13 @@ fn field<'t>(
         .and_then(|c| c.child_by_field_name("function"))
         .and_then(|f| index.source.dotted(f));
     let constructor = callee.as_deref().map(last).unwrap_or_default();
-    if annotation.is_empty() && callee.is_none()
+    // A column of a table that is shown, not of one that is stored.
+    let shown = callee.as_deref().is_some_and(|c| {
+        let origin = index.origin(c);
+        SHOWN.iter().any(|m| origin.strip_prefix(m).is_some_and(|r| r.is_empty() || r.starts_with('.')))
+    });
+    if shown
+        || annotation.is_empty() && callee.is_none()
         || annotation.starts_with("ClassVar")
         || columns::is_reference(index, member.right, constructor)
     {

@@ -128,6 +128,8 @@ pub(crate) struct Task<'t> {
     pub(super) dumped: bool,
     /// What the parameters of the helper stand for.
     pub(super) frame: Option<Rc<HashMap<String, Task<'t>>>>,
+    /// A name that is something else here than its annotation says first: `… if isinstance(x, User) else x.name`.
+    pub(super) other: Option<&'t str>,
 }
 
 impl<'t> Task<'t> {
@@ -145,6 +147,7 @@ impl<'t> Task<'t> {
             opened: false,
             dumped: false,
             frame: None,
+            other: None,
         }
     }
 
@@ -231,7 +234,9 @@ impl<'t> Flow<'_, 't> {
             "binary_operator" => self.operator(task),
             "conditional_expression" => {
                 let parts = named(node);
-                self.push_all(&task, [parts.first(), parts.get(2)].into_iter().flatten().copied());
+                let other = parts.get(1).and_then(|c| self.asked_for_type(*c)).or(task.other);
+                self.push_all(&Task { other, ..task.clone() }, parts.get(2).copied());
+                self.push_all(&task, parts.first().copied());
             }
             "dictionary" => self.dictionary(&task),
             "pair" => self.pair(&task),
@@ -246,6 +251,14 @@ impl<'t> Flow<'_, 't> {
             "call" => self.call(task),
             _ => {}
         }
+    }
+
+    /// The name of which a condition asks whether it is of a type.
+    fn asked_for_type(&self, condition: Node<'t>) -> Option<&'t str> {
+        let function = condition.child_by_field_name("function").filter(|_| condition.kind() == "call")?;
+        let first = condition.child_by_field_name("arguments")?.named_child(0)?;
+        let asks = self.index.source.of(function) == "isinstance" && first.kind() == "identifier";
+        asks.then(|| self.index.source.of(first))
     }
 
     fn operator(&mut self, task: Task<'t>) {
@@ -394,7 +407,7 @@ impl<'t> Flow<'_, 't> {
             if text == "bool" {
                 return;
             }
-            if let Some(class) = self.class_name(annotation) {
+            if let Some(class) = self.class_name(annotation).filter(|_| task.other != Some(name)) {
                 return self.whole(task, &class);
             }
         }
@@ -469,6 +482,12 @@ impl<'t> Flow<'_, 't> {
             return;
         };
         let name = source.of(attribute);
+        // `"username": user.name`: what somebody logs in with, whatever the attribute is called.
+        if name == "name"
+            && matches!(&*crate::vocabulary::words(&task.hint).join(" "), "username" | "user name" | "login")
+        {
+            return self.plain(task, name);
+        }
         let owner = self.owner(&task.at(object));
         if let Some(hit) = self.classified(name, &owner) {
             let shown = source.short(task.node);
@@ -595,6 +614,9 @@ impl<'t> Flow<'_, 't> {
                         return format!("{words} {}", class.unwrap_or_default());
                     }
                     words = format!("{words} {name}");
+                    if task.other == Some(name) {
+                        return words;
+                    }
                     if let Some(inner) = task.frame.as_ref().and_then(|f| f.get(name)) {
                         task = inner.clone();
                         continue;

@@ -6,6 +6,7 @@ use super::flow::{Reached, Task, Via, follow};
 use super::functions::plain;
 use super::index::{Index, Placed};
 use super::syntax::last;
+use crate::lexical::around::only_for_debugging;
 use crate::vocabulary::Vocabulary;
 use ligase_domain::{Origin, Value};
 use std::collections::BTreeMap;
@@ -271,6 +272,8 @@ fn write<'t>(
             named.with("sanitizer", p.sanitizer.as_str()).value()
         })
         .collect();
+    let holds = !values.is_empty() || !objects.is_empty() || !plain.is_empty();
+    let debugging = holds && only_for_debugging(index.source.text, call.node.start_byte());
     let attributes = Attributes::default()
         .with("callee", callee)
         .with("sink", sink.kind.as_str())
@@ -280,7 +283,8 @@ fn write<'t>(
         .with("values", values)
         .some("objects", objects)
         .with("plain", plain)
-        .with("opaque", texts(reached.opaque));
+        .with("opaque", texts(reached.opaque))
+        .some("debugging", debugging);
     let anchors: Vec<(&str, Node<'_>)> = anchors.iter().map(|(name, node)| (name.as_str(), *node)).collect();
     out.seen("log-call", "python/log-call", call.node, attributes, &anchors);
 }

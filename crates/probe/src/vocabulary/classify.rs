@@ -127,10 +127,11 @@ impl Classifier {
     /// `None` when the term needs an owner and has none; whether the owner was only found in the name itself.
     fn owned(&self, entry: &Entry, parts: &[String], at: usize, owner: &str) -> Option<bool> {
         // `userGroup.name`, and what may be a user or a group: the name is not that of one person.
-        let many = self.owners.get("collective");
-        let of_many = owner
-            .split(|c: char| c.is_whitespace() || c == '|')
-            .any(|name| words(name).last().is_some_and(|w| many.is_some_and(|m| m.contains(w))));
+        // Nor is `userEvent.name`: the last word says what it is.
+        let many =
+            |w: &String| ["collective", "happening"].iter().any(|s| self.owners.get(*s).is_some_and(|m| m.contains(w)));
+        let of_many =
+            owner.split(|c: char| c.is_whitespace() || c == '|').any(|name| words(name).last().is_some_and(many));
         let owner = whose(owner);
         if let Some(set) = entry.not_of.as_ref().and_then(|sort| self.owners.get(sort)) {
             let before = if at > 0 { Some(&parts[at - 1]) } else { owner.last() };
@@ -165,7 +166,8 @@ const RELATIONS: &[&str] = &["by", "for", "from", "with", "via", "of"];
 /// The words that say whose it is: of each name, those before a word that begins to speak of something else.
 fn whose(owner: &str) -> Vec<String> {
     let mut out = Vec::new();
-    for name in owner.split_whitespace() {
+    // The members of an enumeration of Python are nobody.
+    for name in owner.split_whitespace().filter(|n| !n.contains("__members__")) {
         let parts = words(name);
         let end = parts.iter().skip(1).position(|w| RELATIONS.contains(&w.as_str())).map_or(parts.len(), |n| n + 1);
         out.extend(parts.into_iter().take(end));

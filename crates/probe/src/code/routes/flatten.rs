@@ -226,7 +226,8 @@ fn files_only(spec: &super::spec::Spec, handler: &Val) -> bool {
 fn reason_of(full: String, path: &str, reason: &'static str, by_path: bool) -> (String, &'static str) {
     let based = full.trim_start_matches('/').strip_prefix("{?}").map(|rest| join("", rest));
     let full = match based {
-        Some(rest) if !by_path && !rest.contains("{?}") => rest,
+        // Where nothing of the path is known but that it is one, it is not the root.
+        Some(rest) if !by_path && !rest.contains("{?}") && (rest != "/" || !path.contains("{?}")) => rest,
         _ => full,
     };
     let reason = match reason {

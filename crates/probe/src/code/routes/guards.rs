@@ -278,6 +278,9 @@ impl Guards<'_> {
             if unit.flag("above") && !verdict.guards() {
                 let base = self.base(machine, file, seen, depth);
                 (verdict.kind, verdict.optional) = (base.kind, base.optional || gives_back);
+            } else if !verdict.guards() && unit.flag("only_true") && unit.flag("turns_away") {
+                // Whoever shows nothing is refused by whatever is thrown: in `canActivate` nothing else can come of it.
+                verdict.kind = if asks_who(class) { "authentication" } else { "unknown" };
             } else if !verdict.guards() && unit.flag("only_true") {
                 verdict.kind = "other";
             } else if !verdict.guards() && (unit.flag("decides") || unit.flag("says_false")) {

@@ -298,7 +298,27 @@ fn flat(args: &[Val]) -> Vec<Val> {
     out
 }
 
+/// Functions of Go's libraries that put a path together.
+const JOINS: &[&str] = &["path.Join", "path/filepath.Join", "net/url.JoinPath"];
+
 fn text_of(val: &Val) -> String {
+    match val {
+        Val::Text(text) => text.to_string(),
+        Val::Made(made) if joins(&made.callee) => {
+            let parts: Vec<String> = made.args.iter().take(8).map(part_of).collect();
+            let rooted = parts.first().is_some_and(|p| p.starts_with('/'));
+            let inner: Vec<&str> = parts.iter().map(|p| p.trim_matches('/')).filter(|p| !p.is_empty()).collect();
+            format!("{}{}", if rooted { "/" } else { "" }, inner.join("/"))
+        }
+        _ => "{?}".to_owned(),
+    }
+}
+
+fn joins(callee: &Val) -> bool {
+    matches!(callee, Val::Outside(name) if JOINS.contains(&name.strip_prefix("go:").unwrap_or(name)))
+}
+
+fn part_of(val: &Val) -> String {
     match val {
         Val::Text(text) => text.to_string(),
         _ => "{?}".to_owned(),

@@ -111,6 +111,8 @@ pub(super) struct Summary {
     missing_passes: bool,
     /// Whoever shows nothing is sent away without a refusal that is known.
     stops: bool,
+    /// Something is thrown at whoever shows nothing, whatever it is.
+    turns_away: bool,
     /// `if (!user && isStrict) throw …`: what has to be on or off for it, and whether something refuses without that.
     switches: Vec<(String, &'static str)>,
     always: bool,
@@ -222,6 +224,7 @@ impl<'t> Reader<'_, 't> {
             return;
         }
         out.missing_passes |= leaves && (next || truth);
+        out.turns_away |= first.iter().any(|s| matches!(s.kind, StmtKind::Throw(_)));
         if first.iter().any(|s| self.refuses(s)) {
             let found = switches(text);
             out.always |= found.is_empty();
@@ -472,6 +475,7 @@ impl Summary {
             .some("checked", texts(self.checked))
             .some("missing_passes", self.missing_passes)
             .some("stops", self.stops)
+            .some("turns_away", self.turns_away)
             .some("switches", if self.always { Vec::new() } else { pairs(self.switches) })
             .some("hands_on", self.hands_on)
             .some("shows", self.shows)
