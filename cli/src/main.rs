@@ -22,11 +22,6 @@ use args::{Cli, Command, LogFormat};
 use failure::{Exit, Failure};
 use std::process::ExitCode;
 
-/// Records are read and written as millions of small texts, on all cores: with the C library's allocator that was a quarter
-/// of a coordinator's processor time, and what was given back stayed resident.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let (cli, dump) = match fleet::settings::parse(std::env::args_os().collect()) {
         Ok(parsed) => parsed,
