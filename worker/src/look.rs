@@ -56,7 +56,9 @@ pub(crate) async fn look_and_send(
     let (probes, eyes) = (Arc::clone(&worker.probes), Arc::clone(&worker.eyes));
     let beat = heartbeat.clone();
     let seen = tokio::task::spawn_blocking(move || {
-        let look = look_with(&probes, eyes.as_ref(), tree.as_ref(), &cache, &Beat(beat));
+        // Held to the end: as long as this thread runs, its attempt is not gone.
+        let beat = Beat(beat);
+        let look = look_with(&probes, eyes.as_ref(), tree.as_ref(), &cache, &beat);
         let observations = encode_observations(&link(&probes, &look.files))?;
         let encoded = encode_look(&look.files, &look.population, probes.digest(), &probes.packs())?;
         let mut objects: Vec<Vec<u8>> = encoded.files.into_iter().map(|(_, bytes)| bytes).collect();

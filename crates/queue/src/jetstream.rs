@@ -120,6 +120,28 @@ impl JetStreamQueue {
         })))
     }
 
+    /// Waits for the first connection as long as one request may take. An error says why there is none yet; it is tried
+    /// further all the same.
+    pub async fn reach(&self) -> Result<(), QueueError> {
+        let sessions = &self.link.sessions;
+        let first = async {
+            loop {
+                let changed = sessions.changed.notified();
+                if sessions.count() > 0 {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        if tokio::time::timeout(self.link.deadline, first).await.is_ok() {
+            return Ok(());
+        }
+        match self.link.away().await {
+            Some(refusal) => Err(refusal.into_error("connecting to the NATS servers")),
+            None => Ok(()),
+        }
+    }
+
     /// Makes streams and consumers, or brings them to the shape that the options ask for. The coordinator's to call, once at
     /// its start; doing it twice changes nothing.
     pub async fn ensure(&self) -> Result<(), QueueError> {

@@ -26,4 +26,4 @@ pub use port::{
     ACK_WAIT, Backlog, DeadLetter, Delivery, DeliveryId, MAX_DELIVER, Published, QueueError, Settle, TaskQueue,
     task_key,
 };
-pub use pull::{Heartbeat, STUCK, backoff, pull};
+pub use pull::{Heartbeat, LEFT_BEHIND_MAX, STUCK, backoff, left_behind, pull};

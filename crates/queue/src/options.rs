@@ -22,14 +22,44 @@ pub enum Login {
         /// The password.
         password: String,
     },
+    /// A signature over the server's challenge: the key never leaves this process.
+    Signed {
+        /// A credentials file's text (a JWT and the seed of its key), or the seed of a key alone. [`Login::signed`] reads it.
+        credentials: String,
+        /// Whose inboxes answers go to, `_INBOX_<user>`; the usual ones where this is none.
+        inboxes: Option<String>,
+    },
 }
 
-/// Never shows a password.
+/// What a credentials file's first block begins with.
+pub(crate) const JWT: &str = "-----BEGIN NATS USER JWT-----";
+/// Characters of a seed: base32 of a prefix, 32 bytes and a checksum.
+const SEED_CHARS: usize = 58;
+
+impl Login {
+    /// Reads a credentials file: what `nsc` writes, or the seed of a user's key alone. The error never has the text in it.
+    pub fn signed(text: &str, inboxes: Option<&str>) -> Result<Self, String> {
+        let credentials = if text.contains(JWT) {
+            async_nats::ConnectOptions::new().credentials(text).map_err(|e| e.to_string())?;
+            text.to_owned()
+        } else {
+            let seed = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', '-']));
+            let seed = seed.filter(|s| s.starts_with("SU") && s.len() == SEED_CHARS);
+            seed.filter(|s| s.bytes().all(|c| matches!(c, b'A'..=b'Z' | b'2'..=b'7')))
+                .ok_or("neither a user's JWT with its key nor the seed of a user's key (SU…)")?
+                .to_owned()
+        };
+        Ok(Self::Signed { credentials, inboxes: inboxes.map(str::to_owned) })
+    }
+}
+
+/// Never shows a password or a key.
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("None"),
             Self::Password { user, .. } => write!(f, "Password {{ user: {user:?} }}"),
+            Self::Signed { inboxes, .. } => write!(f, "Signed {{ inboxes: {inboxes:?} }}"),
         }
     }
 }
@@ -106,5 +136,25 @@ impl fmt::Debug for QueueOptions {
             .field("traced", &self.trace.is_some())
             .field("monitoring", &self.monitoring)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_is_found_among_remarks_and_nothing_else_is_taken_for_one() {
+        let seed = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
+        for text in [seed.to_owned(), format!("# of worker w1\n\n  {seed}  \n")] {
+            let login = Login::signed(&text, Some("worker")).unwrap();
+            assert!(matches!(&login, Login::Signed { credentials, .. } if credentials == seed));
+            assert!(!format!("{login:?}").contains(seed), "a key is never shown");
+        }
+        let account = seed.replacen("SU", "SA", 1);
+        for wrong in ["", "password", &seed[1..], &account, "-----BEGIN NATS USER JWT-----\nx"] {
+            let refused = Login::signed(wrong, None).unwrap_err();
+            assert!(wrong.is_empty() || !refused.contains(wrong), "{refused}");
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! The bounded pull loop that worker and agent-runner share: pull only as many as there are free slots, renew while a
 //! progress counter moves, end what moves no more, settle as the attempt says. What an attempt does is none of its business.
+//!
+//! A thread cannot be killed. What does not hear that its attempt is over is left behind and counted; where there are too many
+//! of them, nothing more is taken, and the process has to end for another to begin afresh.
 
 use crate::port::{Delivery, QueueError, Settle, TaskQueue};
 use ligase_domain::TaskKind;
-use ligase_runtime::{Shutdown, count};
+use ligase_runtime::{Shutdown, count, gauge};
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
@@ -22,6 +25,19 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// How long an attempt may make no progress, where nothing else is said: five leases of the usual length.
 pub const STUCK: Duration = Duration::from_secs(300);
+
+/// Attempts that are left behind in a process at most: each holds a thread, and whatever it looked at.
+pub const LEFT_BEHIND_MAX: usize = 4;
+
+/// Attempts that were told to end and did not hear it, by what their threads still hold.
+static LEFT_BEHIND: Mutex<Vec<Weak<AtomicBool>>> = Mutex::new(Vec::new());
+
+/// How many attempts of this process still run although they were ended.
+pub fn left_behind() -> usize {
+    let mut left = LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner);
+    left.retain(|one| one.strong_count() > 0);
+    left.len()
+}
 
 /// A counter that an attempt moves while it gets somewhere; a lease is only renewed while it moves. And the word, the other
 /// way, that the attempt is over: what it started has to be ended then.
@@ -58,7 +74,7 @@ pub fn backoff(attempt: u32) -> Duration {
 
 /// Leases tasks of one kind until shutdown, and gives each to `attempt` with its heartbeat. At most `slots` run at once.
 /// One whose heart does not beat for the time of `stuck` is ended and given back, and its slot is free. On shutdown it stops
-/// pulling and waits for the attempts that it holds.
+/// pulling and waits for the attempts that it holds; it stops by itself where [`LEFT_BEHIND_MAX`] attempts are left behind.
 pub async fn pull<F, W>(
     queue: Arc<dyn TaskQueue>,
     kind: TaskKind,
@@ -82,6 +98,9 @@ pub async fn pull<F, W>(
         while let Ok(permit) = Arc::clone(&free).try_acquire_owned() {
             permits.push(permit);
         }
+        if too_many(left_behind()) {
+            break;
+        }
         let leased = tokio::select! {
             () = shutdown.requested() => break,
             leased = queue.lease(kind, holder, permits.len()) => leased,
@@ -102,11 +121,31 @@ pub async fn pull<F, W>(
             let work = attempt(delivery.clone(), heartbeat.clone());
             held.spawn(async move {
                 hold(queue.as_ref(), &delivery, &heartbeat, stuck, work).await;
+                leave(heartbeat);
                 drop(permit);
             });
         }
     }
     while held.join_next().await.is_some() {}
+}
+
+/// Whether so many attempts are left behind that nothing more may be taken.
+fn too_many(left: usize) -> bool {
+    gauge("ligase_attempts_left_behind", &[], left as f64);
+    if left >= LEFT_BEHIND_MAX {
+        tracing::error!(code = "E-MEMBER-STUCK", left, "attempts that do not end are left behind; takes nothing more");
+    }
+    left >= LEFT_BEHIND_MAX
+}
+
+/// Remembers an attempt that was ended while a thread still holds its heart.
+fn leave(heartbeat: Heartbeat) {
+    let thread = Arc::downgrade(&heartbeat.over);
+    let was_ended = heartbeat.is_over();
+    drop(heartbeat);
+    if was_ended && thread.strong_count() > 0 {
+        LEFT_BEHIND.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+    }
 }
 
 /// Runs one attempt under its lease and settles it. An attempt that panics, or that is stuck, is given back.
@@ -152,7 +191,7 @@ async fn hold(
 }
 
 /// Ends an attempt that makes no progress: it is told, so that it kills what it started and says why; what does not hear it
-/// is dropped, and its thread left to itself.
+/// is dropped, and its thread left to itself and counted.
 async fn end(delivery: &Delivery, heartbeat: &Heartbeat, stuck: Duration, running: &mut JoinHandle<Settle>) -> Settle {
     heartbeat.end();
     let (kind, seconds) = (delivery.key.kind.name(), stuck.as_secs());
@@ -162,6 +201,8 @@ async fn end(delivery: &Delivery, heartbeat: &Heartbeat, stuck: Duration, runnin
         Ok(Ok(how)) => how,
         Ok(Err(_)) | Err(_) => {
             running.abort();
+            // What only waited is gone then; what a thread of its own does is not.
+            let _ = tokio::time::timeout(GRACE, &mut *running).await;
             Settle::Nak(backoff(delivery.attempt))
         }
     }
@@ -276,5 +317,41 @@ mod tests {
         assert_eq!((told.load(Ordering::Relaxed), done.load(Ordering::Relaxed)), (1, 2));
         assert!(began.elapsed() < STUCK * 3, "{:?}", began.elapsed());
         assert!(queue.dead_letters(0).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_leaves_too_many_threads_behind_takes_nothing_more() {
+        let queue = Arc::new(MemoryQueue::new());
+        for n in 0..LEFT_BEHIND_MAX * 2 {
+            queue
+                .publish(v1::Task { key: Digest::of(n.to_string().as_bytes()).as_bytes().to_vec(), ..task() })
+                .await
+                .unwrap();
+        }
+        let (release, hangs) = std::sync::mpsc::channel::<()>();
+        let hangs = Arc::new(Mutex::new(hangs));
+        let (shutdown, begun) = (Shutdown::new(), Arc::new(AtomicU64::new(0)));
+        let (count, soon) = (Arc::clone(&begun), Duration::from_millis(1));
+        let pulling =
+            pull(Arc::clone(&queue) as _, TaskKind::Probe, "w", LEFT_BEHIND_MAX, soon, &shutdown, move |_, heart| {
+                let (hangs, count) = (Arc::clone(&hangs), Arc::clone(&count));
+                async move {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    let thread = tokio::task::spawn_blocking(move || {
+                        // Hears nothing, whatever it is told.
+                        let _ = hangs.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                        drop(heart);
+                    });
+                    let _ = thread.await;
+                    Settle::Ack
+                }
+            });
+        // It ends by itself: nobody asks it to.
+        tokio::time::timeout(GRACE * 6, pulling).await.expect("it stops by itself");
+        assert_eq!((left_behind(), begun.load(Ordering::Relaxed)), (LEFT_BEHIND_MAX, LEFT_BEHIND_MAX as u64));
+        drop(release);
+        while left_behind() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }

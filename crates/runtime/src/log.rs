@@ -1,5 +1,6 @@
 //! The log: to standard error, as text or JSON, filtered by `LIGASE_LOG`. No payloads are ever logged.
 
+use std::io::IsTerminal as _;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -28,6 +29,8 @@ pub(crate) fn filter(verbosity: u8) -> EnvFilter {
         0 => "warn".to_owned(),
         _ => format!("{},ligase={own}", level(verbosity - 1), own = level(verbosity)) + &own_rooms(level(verbosity)),
     };
+    // The queue tells of each connection that does not come about; its library would say it again at every try.
+    let usual = usual + ",async_nats::connector=off";
     EnvFilter::try_from_env("LIGASE_LOG").unwrap_or_else(|_| EnvFilter::new(usual))
 }
 
@@ -42,7 +45,9 @@ pub(crate) fn fmt_layer<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: tracing::Subscriber + for<'a> LookupSpan<'a>,
 {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colours are for a terminal; in a file or a journal they are noise.
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     match format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),

@@ -13,6 +13,7 @@ use std::time::Duration;
 pub const NAMES: &[(&str, &str)] = &[
     ("ligase_attempts_total", "Attempts at tasks that ended, by outcome"),
     ("ligase_attempts_stuck_total", "Attempts that made no progress and were ended, by kind"),
+    ("ligase_attempts_left_behind", "Attempts that were ended and whose threads still run"),
     ("ligase_stage_seconds", "How long a stage of an attempt took, by kind and stage"),
     ("ligase_tasks_published_total", "Publications, by kind and what became of them"),
     ("ligase_tasks_leased_total", "Deliveries taken, by kind and whether they were delivered before"),

@@ -86,7 +86,8 @@ pub async fn init_telemetry(format: LogFormat, verbosity: u8, options: Telemetry
 }
 
 fn tracer(url: &str, resource: Resource) -> Result<SdkTracerProvider, String> {
-    let exporter = SpanExporter::builder().with_tonic().with_endpoint(url).build().map_err(|e| e.to_string())?;
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(url).build();
+    let exporter = exporter.map_err(|e| format!("where traces go: {e}"))?;
     Ok(SdkTracerProvider::builder()
         .with_batch_exporter(exporter)
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
@@ -107,7 +108,8 @@ fn meter(options: &TelemetryOptions, resource: Resource) -> Result<Option<(SdkMe
         .map_err(|e| e.to_string())?;
     let mut builder = SdkMeterProvider::builder().with_reader(page).with_resource(resource);
     if let Some(url) = &options.otlp {
-        let exporter = MetricExporter::builder().with_tonic().with_endpoint(url).build().map_err(|e| e.to_string())?;
+        let exporter = MetricExporter::builder().with_tonic().with_endpoint(url).build();
+        let exporter = exporter.map_err(|e| format!("where metrics go: {e}"))?;
         builder = builder.with_periodic_exporter(exporter);
     }
     Ok(Some((builder.build(), registry)))
@@ -126,7 +128,8 @@ async fn serve(address: SocketAddr, registry: Registry) -> Result<(), String> {
         }
     };
     let pages = Router::new().route("/metrics", get(page)).route("/healthz", get(|| async { "alive\n" }));
-    let listener = tokio::net::TcpListener::bind(address).await.map_err(|e| format!("{address}: {e}"))?;
+    let listener =
+        tokio::net::TcpListener::bind(address).await.map_err(|e| format!("the page of metrics, {address}: {e}"))?;
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, pages).await {
             tracing::warn!(%error, "metrics are served no more");

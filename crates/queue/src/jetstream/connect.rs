@@ -1,33 +1,57 @@
 //! The connection: how it is made, and the one way in which this room asks the server something. Every request has a
 //! deadline; what the server says of JetStream's own is read here and nowhere else.
 
-use crate::options::{Login, QueueOptions};
+use crate::options::{JWT, Login, QueueOptions};
 use crate::port::QueueError;
 use async_nats::client::RequestErrorKind;
+use async_nats::connection::State;
 use async_nats::jetstream::{self, stream::Stream};
 use async_nats::{Client, ConnectOptions, Event, HeaderMap, Message, Request};
 use bytes::Bytes;
+use ligase_runtime::Ration;
 use serde_json::Value;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 /// How often the server is asked whether it is there; two that stay unanswered end the connection.
 const PING: Duration = Duration::from_secs(10);
 /// Longest pause between two tries to connect.
 const RECONNECT_MAX: Duration = Duration::from_secs(4);
+/// How long a server may take to accept, where it is asked why there is no connection.
+const KNOCK: Duration = Duration::from_secs(1);
+/// Servers that are asked.
+const KNOCKS: usize = 5;
+/// A try to connect that fails as the one before is told so often.
+const TOLD_AGAIN: Duration = Duration::from_secs(30);
 
 /// Counts connections, so that whoever relies on what was heard over one knows when it is another.
 #[derive(Default)]
 pub(crate) struct Sessions {
     count: AtomicU64,
     pub(crate) changed: Notify,
+    /// What the last try to connect failed with.
+    failure: Mutex<String>,
 }
 
 impl Sessions {
     pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Acquire)
+    }
+
+    fn failed(&self, why: String) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Why there is no connection, as far as it is known.
+    pub(crate) fn absent(&self) -> Refusal {
+        let why = self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Refusal::Other(match why.as_str() {
+            "" => "there is no connection at present".to_owned(),
+            why => format!("there is no connection at present ({why})"),
+        })
     }
 }
 
@@ -70,6 +94,7 @@ pub(crate) struct Link {
     pub(crate) client: Client,
     pub(crate) deadline: Duration,
     pub(crate) sessions: Arc<Sessions>,
+    servers: Vec<String>,
     context: jetstream::Context,
 }
 
@@ -91,9 +116,24 @@ impl Link {
                 let seen = Arc::clone(&seen);
                 async move { note(&event, &seen) }
             });
-        if let Login::Password { user, password } = &options.login {
-            // Inboxes of its own: a server's permissions can then keep a user from reading others' answers.
-            connect = connect.user_and_password(user.clone(), password.clone()).custom_inbox_prefix(inboxes(user));
+        // Inboxes of its own: a server's permissions can then keep a user from reading others' answers.
+        let own = match &options.login {
+            Login::None => None,
+            Login::Password { user, password } => {
+                connect = connect.user_and_password(user.clone(), password.clone());
+                Some(user)
+            }
+            Login::Signed { credentials, inboxes } => {
+                connect = if credentials.contains(JWT) {
+                    connect.credentials(credentials).map_err(|e| QueueError::Unreachable(e.to_string()))?
+                } else {
+                    connect.nkey(credentials.clone())
+                };
+                inboxes.as_ref()
+            }
+        };
+        if let Some(user) = own {
+            connect = connect.custom_inbox_prefix(inboxes(user));
         }
         if let Some(tls) = &options.tls {
             connect = connect.require_tls(true);
@@ -109,7 +149,27 @@ impl Link {
         })?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(options.deadline);
-        Ok(Self { client, deadline: options.deadline, sessions, context })
+        Ok(Self { client, deadline: options.deadline, sessions, servers: options.servers.clone(), context })
+    }
+
+    /// Why no server has this connection: what the last try failed with, and whether each server's port accepts at all.
+    /// `None` where there is a connection.
+    pub(crate) async fn away(&self) -> Option<Refusal> {
+        if self.client.connection_state() == State::Connected {
+            return None;
+        }
+        let mut why = Vec::new();
+        for server in self.servers.iter().take(KNOCKS) {
+            let host = server.split_once("://").map_or(server.as_str(), |(_, rest)| rest).trim_end_matches('/');
+            let knocked = tokio::time::timeout(KNOCK, TcpStream::connect(host)).await;
+            why.push(match knocked {
+                Ok(Ok(_)) => format!("{host} accepts connections"),
+                Ok(Err(error)) => format!("{host}: {error}"),
+                Err(_) => format!("{host}: no answer within {KNOCK:?}"),
+            });
+        }
+        let Refusal::Other(last) = self.sessions.absent() else { return None };
+        Some(Refusal::Other(format!("{last}; {}", why.join("; "))))
     }
 
     /// A request and its answer, within the deadline.
@@ -178,13 +238,26 @@ fn inboxes(user: &str) -> String {
 fn note(event: &Event, sessions: &Sessions) {
     match event {
         Event::Connected => {
+            sessions.failed(String::new());
             sessions.count.fetch_add(1, Ordering::AcqRel);
             sessions.changed.notify_waiters();
             tracing::info!("connected to the queue's server");
         }
-        Event::ServerError(_) | Event::ClientError(_) | Event::SlowConsumer(_) | Event::Disconnected => {
+        Event::ClientError(error) => {
+            let error = error.to_string();
+            let why = error.trim_start_matches("nats: ");
+            sessions.failed(why.to_owned());
+            // Tried again and again: the same end is told now and then.
+            static RATION: OnceLock<Ration> = OnceLock::new();
+            if RATION.get_or_init(|| Ration::new(1, TOLD_AGAIN)).may_tell(why).is_some() {
+                tracing::warn!(why, "cannot connect to the queue's server; tries again");
+            }
+        }
+        Event::ServerError(error) => {
+            sessions.failed(error.to_string());
             tracing::warn!(%event, "the queue's connection");
         }
+        Event::SlowConsumer(_) | Event::Disconnected => tracing::warn!(%event, "the queue's connection"),
         _ => tracing::info!(%event, "the queue's connection"),
     }
 }

@@ -101,7 +101,7 @@ impl JetStreamQueue {
                     () = self.closed.notified() => continue,
                     () = tokio::time::sleep(self.link.deadline) => {}
                 }
-                return Err(Refusal::Other("there is no connection at present".to_owned()).into_error("leasing"));
+                return Err(self.link.sessions.absent().into_error("leasing"));
             }
             let brought = self.pull(kind, holder, slots.max(1)).await?;
             if !brought.is_empty() {

@@ -23,7 +23,7 @@ impl JetStreamQueue {
     pub(super) async fn answer(&self, reply: &str, how: String) -> Result<(), Refusal> {
         // What is written while there is no connection would be sent by the next one, when it may be stale.
         if self.link.client.connection_state() != State::Connected {
-            return Err(Refusal::Other("there is no connection at present".to_owned()));
+            return Err(self.link.sessions.absent());
         }
         self.link.request(reply.to_owned(), None, Bytes::from(how)).await.map(drop)
     }

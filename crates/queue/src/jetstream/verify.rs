@@ -39,30 +39,43 @@ impl Problem {
 }
 
 impl JetStreamQueue {
+    /// What a server lacks without which nothing can be made there: JetStream, or a version that heeds what it is told. To
+    /// be asked before streams are made. An error means that no server could be asked, and says why.
+    pub async fn preflight(&self) -> Result<Vec<Problem>, QueueError> {
+        let without = |text: String| {
+            let remedy = "enable JetStream in the server's configuration (`jetstream {}`, or -js), and for the account";
+            Problem::new("E-QUEUE-NO-JETSTREAM", true, text, remedy)
+        };
+        let asked = self.link.api("INFO", &Value::Null).await;
+        let server = self.link.client.server_info();
+        match asked {
+            Ok(_) => Ok(version(&server.version).into_iter().collect()),
+            Err(Refusal::Server(10039 | 10076, text)) => {
+                Ok(vec![without(format!("JetStream is not enabled for this account: {text}"))])
+            }
+            Err(Refusal::Nobody) => {
+                Ok(vec![without(format!("nobody answers for JetStream at {}:{}", server.host, server.port))])
+            }
+            Err(refusal) => {
+                Err(self.link.away().await.unwrap_or(refusal).into_error("asking the NATS server what it is"))
+            }
+        }
+    }
+
     /// Everything that is not as it has to be at the server that this connection has. Changes nothing. An error means that
     /// nothing could be seen.
     pub async fn verify(&self) -> Result<Vec<Problem>, QueueError> {
-        let mut problems = Vec::new();
-        match self.link.api("INFO", &Value::Null).await {
-            Ok(_) => {}
-            Err(Refusal::Server(10039 | 10076, text)) => {
-                problems.push(Problem::new(
-                    "E-QUEUE-NO-JETSTREAM",
-                    true,
-                    format!("JetStream is not enabled for this account: {text}"),
-                    "enable JetStream in the server's configuration, and for the account",
-                ));
-                return Ok(problems);
-            }
-            Err(refusal) => return Err(refusal.into_error("asking the server what it is")),
+        let mut problems = self.preflight().await?;
+        if problems.iter().any(|p| p.code == "E-QUEUE-NO-JETSTREAM") {
+            return Ok(problems);
         }
-        let server = self.link.client.server_info();
-        problems.extend(version(&server.version));
         if self.topology.replicas() < REPLICAS {
+            let copies = self.topology.replicas();
+            let plural = if copies == 1 { "copy" } else { "copies" };
             problems.push(Problem::new(
                 "E-QUEUE-REPLICAS",
                 false,
-                format!("{} copies of each stream; the loss of a node may lose tasks", self.topology.replicas()),
+                format!("{copies} {plural} of each stream; the loss of a node may lose tasks"),
                 "run three nodes, and set the replicas to 3",
             ));
         }
