@@ -16,7 +16,7 @@ pub struct Cli {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// Write log lines as JSON
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text, env = "LIGASE_LOG_FORMAT")]
     pub log_format: LogFormat,
     /// What to do
     #[command(subcommand)]
@@ -204,7 +204,7 @@ pub struct Doctor {
     #[arg(long, value_name = "ADDRESS", env = "LIGASE_NATS_MONITORING")]
     pub nats_monitoring: Option<String>,
     /// Copies that the NATS servers are to keep of everything
-    #[arg(long, value_name = "N", default_value_t = 3, env = "LIGASE_REPLICAS")]
+    #[arg(long, value_name = "N", default_value_t = 3, env = "LIGASE_REPLICAS", value_parser = fleet::replicas())]
     pub replicas: usize,
     /// Zones that there are beside `anywhere`, with commas between
     #[arg(long, value_name = "ZONES", value_delimiter = ',', env = "LIGASE_ZONES")]

@@ -81,7 +81,7 @@ impl Embedded {
             return Err(Failure::input(
                 "E-STATE-ABSENT",
                 what,
-                "run `ligase sweep` first, or name the folder with --state",
+                "run `ligase sweep` first, name the folder with --state, or a coordinator with --coordinator",
             ));
         }
         let organisation_file = organisation_file(standing)?;

@@ -58,20 +58,59 @@ impl Failure {
         let text = status.message();
         let (code, rest) = match text.split_once(": ") {
             Some((code, rest)) if code.starts_with("E-") => (code, rest),
-            _ if lost(status.code()) => {
-                let what = format!("the coordinator does not answer, or the connection was lost: {text}");
-                let remedy = "look with `ligase fleet status`; a sweep goes on without whoever watches it";
-                return Self::look("E-API-UNREACHABLE", what, remedy);
-            }
+            _ if lost(status.code()) => return Self::unreachable(status),
             _ => ("E-API", text),
         };
         let (message, remedy) = rest.split_once(" || ").unwrap_or((rest, ""));
         match status.code() {
-            Code::InvalidArgument | Code::NotFound | Code::FailedPrecondition | Code::AlreadyExists => {
-                Self::input(code, message, remedy)
-            }
+            Code::InvalidArgument
+            | Code::NotFound
+            | Code::FailedPrecondition
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::Unauthenticated => Self::input(code, message, remedy),
             _ => Self::look(code, message, remedy),
         }
+    }
+
+    /// A call that nobody answered: by what the connection broke on, which a transport tells only in its sources.
+    fn unreachable(status: &tonic::Status) -> Self {
+        let mut text = status.message().to_owned();
+        let mut source = std::error::Error::source(status);
+        while let Some(cause) = source {
+            let said = cause.to_string();
+            // The transport's own word for everything; what it broke on stands beside it.
+            if !text.contains(&said) && said != "transport error" {
+                text = format!("{text}: {said}");
+            }
+            source = cause.source();
+        }
+        let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
+        if has(&["invalid peer certificate"]) {
+            let remedy = match () {
+                () if has(&["not valid for name", "NotValidForName"]) => {
+                    "name the coordinator by a host of its certificate, or that host with --coordinator-name"
+                }
+                () if has(&["Expired", "expired", "NotValidYet", "not valid yet"]) => {
+                    "renew the coordinator's certificate and start it again; look at both clocks"
+                }
+                () => "name the authority that signed the coordinator's certificate with --ca",
+            };
+            return Self::input("E-TLS-PEER", format!("the coordinator's certificate is not accepted: {text}"), remedy);
+        }
+        if has(&["corrupt message"]) {
+            let remedy = "name the port that the coordinator listens on (--listen, 7443 if not told otherwise)";
+            return Self::input("E-TLS-PEER", format!("what answers there speaks no TLS: {text}"), remedy);
+        }
+        if has(&["received fatal alert", "AlertReceived"]) {
+            let remedy = "name a certificate of the authority that the coordinator trusts, whose time is not over; \
+                          `ligase doctor` shows yours, the coordinator's log why (E-TLS-REFUSED)";
+            return Self::input("E-TLS-REFUSED", format!("the coordinator refused the certificate: {text}"), remedy);
+        }
+        let what = format!("no coordinator answers, or the connection was lost: {text}");
+        let remedy = "see that one runs, and that --coordinator names its address; where there are several, name all. \
+                      What was begun goes on without whoever watches it";
+        Self::look("E-API-UNREACHABLE", what, remedy)
     }
 
     /// Code, message and remedy, for who shows them in a way of its own.

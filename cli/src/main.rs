@@ -25,7 +25,10 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let (cli, dump) = match fleet::settings::parse(std::env::args_os().collect()) {
         Ok(parsed) => parsed,
-        Err(failure) => return ExitCode::from(failure.report(false) as u8),
+        Err(failure) => {
+            let as_json = std::env::args_os().any(|a| a == "--json");
+            return ExitCode::from(failure.report(as_json) as u8);
+        }
     };
     if let Some(dump) = dump {
         fleet::settings::print(&dump, cli.json);

@@ -100,6 +100,11 @@ impl Attempts {
         task
     }
 
+    /// The tasks that were heard of last, the latest first.
+    pub fn latest(&self) -> impl Iterator<Item = (&Digest, &Task)> {
+        self.order.iter().rev().filter_map(|key| Some((key, self.tasks.get(key)?)))
+    }
+
     /// Notes that nobody asks for a task any more.
     pub fn superseded(&mut self, key: &Digest) {
         if let Some(task) = self.tasks.get_mut(key) {

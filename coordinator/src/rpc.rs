@@ -30,7 +30,11 @@ fn role<T>(request: &Request<T>, allowed: &[&str]) -> Result<Principal, Status> 
     if allowed.contains(&principal.role.as_str()) {
         Ok(principal)
     } else {
-        let status = Status::permission_denied(format!("E-RPC-ROLE: {} may not call this", principal.role));
+        let status = Status::permission_denied(format!(
+            "E-RPC-ROLE: {principal} may not call this, only {} may || use a certificate whose identity is spiffe://…/ligase/{}/NAME",
+            allowed.join(" or "),
+            allowed.first().unwrap_or(&"person")
+        ));
         refused(&status, &principal.to_string());
         Err(status)
     }

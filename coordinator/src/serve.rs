@@ -6,6 +6,7 @@
 //! killed or goes on and ends itself.
 
 use crate::app::{App, Config, Seat};
+use crate::declared::{Declared, DeclaredError};
 use crate::ledger::{Ledger, LedgerError};
 use crate::rpc::api::ApiService;
 use crate::rpc::fleet::FleetService;
@@ -16,6 +17,7 @@ use crate::state::SweepState;
 use crate::sweep::{self, Asked, SweepError};
 use axum::middleware::from_fn;
 use ligase_domain::{TaskKind, Timestamp};
+use ligase_evidence::codes;
 use ligase_policy::Catalog;
 use ligase_proto::accept::Incoming;
 use ligase_proto::socket::{self, Credentials, SocketError};
@@ -30,6 +32,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tonic::service::Routes;
 
+/// Problems of a policy that are told when a coordinator begins.
+const PROBLEMS_TOLD: usize = 20;
 /// How often a standby asks whether somebody leads.
 const CAMPAIGN: Duration = Duration::from_secs(1);
 /// How often the schedule is looked at.
@@ -89,6 +93,9 @@ pub enum ServeError {
     /// Another one leads.
     #[error("E-LEAD-LOST: another coordinator leads, or the term could not be renewed in time: {0}")]
     LeadLost(String),
+    /// The organisation's policy is not there.
+    #[error("{0}")]
+    Policy(String),
     /// The server.
     #[error("E-SERVE: {0}")]
     Serve(String),
@@ -98,6 +105,7 @@ pub enum ServeError {
 pub async fn serve(serving: Serving, shutdown: Shutdown) -> Result<(), ServeError> {
     let listener = TcpListener::bind(serving.listen).map_err(|e| SocketError::Listen(serving.listen, e))?;
     listener.set_nonblocking(true).map_err(|e| SocketError::Listen(serving.listen, e))?;
+    policy(&serving)?;
     let me = Candidate { name: serving.config.seat.name.clone(), address: serving.address.clone() };
     let Some(term) = stand_by(&serving, &me, &listener, &shutdown).await? else { return Ok(()) };
     tracing::info!(fence = term.fence, "leads");
@@ -109,6 +117,25 @@ pub async fn serve(serving: Serving, shutdown: Shutdown) -> Result<(), ServeErro
         tracing::debug!(%error, "could not resign; the term ends by itself");
     }
     ended
+}
+
+/// The policy is read once before anybody leads, so that whoever starts a coordinator sees what is wrong with it. One that
+/// does not read as a document keeps nobody from taking results: sweeps are refused until it does.
+fn policy(serving: &Serving) -> Result<(), ServeError> {
+    match Declared::read(&serving.config.organisation_file, &serving.catalog) {
+        Ok(_) => Ok(()),
+        Err(DeclaredError::Unreadable(path, error)) => {
+            Err(ServeError::Policy(format!("E-ORG-UNREADABLE: {}: {error}", path.display())))
+        }
+        Err(DeclaredError::Documents(errors)) => {
+            for error in errors.iter().take(PROBLEMS_TOLD) {
+                tracing::error!(code = error.code, "{error}");
+            }
+            let (file, count) = (serving.config.organisation_file.display(), errors.len());
+            tracing::error!(code = "E-ORG-INVALID", %file, count, "the policy does not read: nothing is swept until it does");
+            Ok(())
+        }
+    }
 }
 
 fn incoming(serving: &Serving, listener: &TcpListener) -> Result<Incoming, ServeError> {
@@ -274,20 +301,33 @@ async fn renew(
 
 /// Opens the store, waiting for the lock of a process that may still be dying.
 async fn open(serving: &Serving, fence: u64, loss: &watch::Receiver<Option<String>>) -> Result<Ledger, ServeError> {
-    let began = Instant::now();
+    let (began, mut said) = (Instant::now(), String::new());
     loop {
         let open = Arc::clone(&serving.open);
         let opened = tokio::task::spawn_blocking(move || open(fence)).await;
         match opened.map_err(|panic| ServeError::Serve(panic.to_string()))? {
             Ok(ledger) => return Ok(ledger),
             Err(error) if loss.borrow().is_some() => return Err(ServeError::LeadLost(error.to_string())),
-            Err(error) if began.elapsed() > LOCK_PATIENCE => return Err(error.into()),
+            Err(error) if began.elapsed() > LOCK_PATIENCE || !passes(&error) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(%error, "the store cannot be opened yet; tries again");
+                let text = error.to_string();
+                if said != text {
+                    tracing::warn!(
+                        error = text,
+                        seconds = LOCK_PATIENCE.as_secs(),
+                        "the store cannot be opened yet; tries again"
+                    );
+                    said = text;
+                }
                 tokio::time::sleep(CAMPAIGN).await;
             }
         }
     }
+}
+
+/// Whether a store that does not open may open a moment later: its lock is held, or its disk is full.
+fn passes(error: &LedgerError) -> bool {
+    matches!(error, LedgerError::Store(e) if [codes::LOCKED, codes::NO_SPACE].contains(&e.code))
 }
 
 /// Takes up what another leader began, then sweeps when the schedule says so.

@@ -3,18 +3,30 @@
 //! An upload holds at most one object and one group of objects. Whoever has its turn and sends nothing loses it; whoever has
 //! none waits, and the connection's window makes its sender wait too.
 
+use crate::rpc::refusals::refused;
 use ligase_proto::principal::Principal;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::Status;
 
 /// Uploads at once: 16 of at most 72 MiB each.
 const AT_ONCE: usize = 16;
 /// Of them, those of one certificate: one that lies must not stand in everybody's way.
 const OF_ONE: usize = 4;
 /// How long an upload may send nothing.
-pub const SILENCE_MAX: Duration = Duration::from_secs(30);
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// What an upload sends next. One that sends nothing is refused, logged and counted: its turn is somebody else's.
+pub async fn heard<T>(next: impl Future<Output = T>, who: &str) -> Result<T, Status> {
+    tokio::time::timeout(SILENCE_MAX, next).await.map_err(|_| {
+        let text = format!("E-RPC-SILENT: an upload that sent nothing for {} seconds", SILENCE_MAX.as_secs());
+        let status = Status::deadline_exceeded(text);
+        refused(&status, who);
+        status
+    })
+}
 
 /// The turns.
 pub struct Uploads {
@@ -52,6 +64,14 @@ impl Uploads {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_sends_nothing_is_refused_and_whoever_sends_slowly_is_not() {
+        let status = heard(std::future::pending::<()>(), "worker/mute").await.unwrap_err();
+        assert!(status.message().starts_with("E-RPC-SILENT: "), "{status}");
+        let slow = async { tokio::time::sleep(SILENCE_MAX / 2).await };
+        assert!(heard(slow, "worker/slow").await.is_ok());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn one_member_takes_a_part_of_the_turns_and_gives_them_back() {

@@ -2,9 +2,27 @@
 //!
 //! A role takes everything by flag, by environment (`LIGASE_…`) or from a file (`--config`), in this order of precedence.
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// Attempts at once of one process; each is a thread, children, and a repository in memory.
+const SLOTS_MAX: u64 = 1024;
+/// Copies that NATS can keep of a stream.
+const REPLICAS_MAX: u64 = 5;
+/// A day, in seconds.
+const DAY: u64 = 86_400;
+
+/// So many copies of each stream.
+pub fn replicas() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=REPLICAS_MAX)
+}
+
+/// So many slots.
+pub fn slots() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=SLOTS_MAX)
+}
 
 /// Who a process is, and whom it trusts.
 #[derive(Clone, Debug, Args)]
@@ -26,20 +44,29 @@ pub struct Nats {
     /// The NATS servers, nats://host:port or tls://host:port, with commas between; a worker asks its coordinator if absent
     #[arg(long, value_name = "URLS", value_delimiter = ',', env = "LIGASE_NATS")]
     pub nats: Vec<String>,
-    /// User at the NATS servers, where they ask for one
+    /// User at the NATS servers, where they ask for one; answers come to its own inboxes, _INBOX_NAME
     #[arg(long, value_name = "NAME", env = "LIGASE_NATS_USER")]
     pub nats_user: Option<String>,
     /// File with that user's password, alone on its first line
     #[arg(long, value_name = "FILE", env = "LIGASE_NATS_PASSWORD_FILE")]
     pub nats_password_file: Option<PathBuf>,
+    /// Credentials file in place of a password: a user's JWT with its key (NAME.creds), or the seed of a user's key alone
+    #[arg(long, value_name = "FILE", env = "LIGASE_NATS_CREDENTIALS", conflicts_with = "nats_password_file")]
+    pub nats_credentials: Option<PathBuf>,
     /// PEM file: the authority of the NATS servers' certificates [default: the system's]
     #[arg(long, value_name = "FILE", env = "LIGASE_NATS_CA")]
     pub nats_ca: Option<PathBuf>,
+    /// PEM file: a certificate to show to the NATS servers, where they ask for one
+    #[arg(long, value_name = "FILE", env = "LIGASE_NATS_CERT", requires = "nats_key")]
+    pub nats_cert: Option<PathBuf>,
+    /// PEM file: that certificate's private key
+    #[arg(long, value_name = "FILE", env = "LIGASE_NATS_KEY", requires = "nats_cert")]
+    pub nats_key: Option<PathBuf>,
     /// Into how many shards organisations fall; the same for coordinator, workers and agent-runners
-    #[arg(long, value_name = "N", default_value_t = 8, env = "LIGASE_SHARDS")]
+    #[arg(long, value_name = "N", default_value_t = 8, env = "LIGASE_SHARDS", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub shards: u32,
     /// Seconds that a lease lasts without renewal; the same for all
-    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "LIGASE_LEASE")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, env = "LIGASE_LEASE", value_parser = clap::value_parser!(u64).range(1..=DAY))]
     pub lease: u64,
 }
 
@@ -79,10 +106,10 @@ pub struct Serve {
     #[arg(long, value_name = "CRON", env = "LIGASE_SCHEDULE")]
     pub schedule: Option<String>,
     /// Seconds that a term of leadership lasts without renewal: so long nobody leads after a leader was killed
-    #[arg(long, value_name = "SECONDS", default_value_t = 10, env = "LIGASE_TERM")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, env = "LIGASE_TERM", value_parser = clap::value_parser!(u64).range(1..=DAY))]
     pub term: u64,
     /// Copies that the NATS servers keep of everything
-    #[arg(long, value_name = "N", default_value_t = 3, env = "LIGASE_REPLICAS")]
+    #[arg(long, value_name = "N", default_value_t = 3, env = "LIGASE_REPLICAS", value_parser = replicas())]
     pub replicas: usize,
     /// Zones that workers may serve beside `anywhere`, with commas between
     #[arg(long, value_name = "ZONES", value_delimiter = ',', env = "LIGASE_ZONES")]
@@ -111,10 +138,10 @@ pub struct Member {
     #[arg(long, value_name = "NAME", env = "LIGASE_COORDINATOR_NAME")]
     pub coordinator_name: Option<String>,
     /// Attempts that run at once, of each kind [default: the number of cores]
-    #[arg(long, value_name = "N", env = "LIGASE_SLOTS")]
+    #[arg(long, value_name = "N", env = "LIGASE_SLOTS", value_parser = slots())]
     pub slots: Option<usize>,
     /// Seconds without any progress after which an attempt is ended and given back
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, env = "LIGASE_STUCK")]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, env = "LIGASE_STUCK", value_parser = clap::value_parser!(u64).range(1..=DAY))]
     pub stuck: u64,
     /// Zones that this process serves beside `anywhere`, with commas between
     #[arg(long, value_name = "ZONES", value_delimiter = ',', env = "LIGASE_ZONES")]

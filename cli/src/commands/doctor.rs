@@ -7,6 +7,7 @@ mod fleet;
 
 use crate::args::Doctor;
 use crate::failure::{Exit, Failure};
+use crate::fleet::settings;
 use crate::local;
 use crate::looks;
 use crate::output::{self, style, styled, table};
@@ -93,7 +94,10 @@ pub fn run(args: &Doctor, as_json: bool) -> Result<Exit, Failure> {
     ];
     lines.extend(sandbox());
     lines.push(clock(&args.state));
-    lines.extend(state(&args.state));
+    lines.extend(state(&args.state, !args.remote.coordinator.is_empty()));
+    let unknown = settings::unknown_names().into_iter();
+    let remedy = "mend the name, or take it out of the environment: nothing reads it";
+    lines.extend(unknown.map(|says| coded("E-CONFIG-NAME", "environment", State::Warn, says, remedy)));
     lines.push(cache());
     lines.extend(args.caches.iter().map(|folder| space("fetched repositories' space", &nearest(folder))));
     lines.extend(fleet::lines(args)?);
@@ -197,7 +201,7 @@ fn newest_ms(folder: &Path) -> Option<i64> {
 }
 
 /// The state folder, or where it would be made.
-fn state(state: &Path) -> Vec<Line> {
+fn state(state: &Path, served: bool) -> Vec<Line> {
     let full = std::path::absolute(state).unwrap_or_else(|_| state.to_path_buf());
     let there = nearest(&full);
     let mut lines = vec![match (full.is_dir(), full.exists()) {
@@ -219,16 +223,19 @@ fn state(state: &Path) -> Vec<Line> {
     }];
     lines.push(space("state folder's space", &there));
     if full.join("LOCK").is_file() {
-        lines.push(lock(&full.join("LOCK")));
+        lines.push(lock(&full.join("LOCK"), served));
     }
     lines
 }
 
 /// Whether somebody holds the store. It is taken for a moment and given back, and nothing of it is read.
-fn lock(path: &Path) -> Line {
+fn lock(path: &Path, served: bool) -> Line {
     let taken = File::open(path).map(|file| file.try_lock().map(|()| file.unlock()));
     match taken {
         Ok(Ok(_)) => line("state folder's lock", State::Ok, "nobody holds it", ""),
+        Ok(Err(TryLockError::WouldBlock)) if served => {
+            line("state folder's lock", State::Ok, "a process has the store open, as a coordinator that leads does", "")
+        }
         Ok(Err(TryLockError::WouldBlock)) => {
             let remedy = "let it end, or stop it: `ligase sweep` and its questions have to wait until then";
             line("state folder's lock", State::Warn, "another process has the store open", remedy)
@@ -258,12 +265,12 @@ fn cache() -> Line {
 }
 
 /// The folder itself, or the nearest one above it that is there.
-fn nearest(folder: &Path) -> PathBuf {
+pub fn nearest(folder: &Path) -> PathBuf {
     folder.ancestors().find(|p| p.exists()).unwrap_or(Path::new("/")).to_path_buf()
 }
 
 /// Tried and not asked: permissions do not tell of a file system that is read only.
-fn writable(folder: &Path) -> Result<(), String> {
+pub fn writable(folder: &Path) -> Result<(), String> {
     tempfile::tempfile_in(folder).map(drop).map_err(|e| e.to_string())
 }
 

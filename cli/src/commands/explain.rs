@@ -11,7 +11,8 @@ use serde_json::json;
 
 /// Runs it.
 pub fn run(args: &Explain, as_json: bool) -> Result<Exit, Failure> {
-    if let (true, Some(key)) = (args.id == "task", &args.task) {
+    if args.id == "task" {
+        let key = args.task.as_deref().unwrap_or_default();
         return task(args, key, as_json);
     }
     let request = ExplainRequest { id: args.id.clone() };

@@ -14,7 +14,7 @@ use ligase_proto::patience::{PATIENCE, patiently};
 use ligase_proto::principal::Principal;
 use ligase_proto::v1::HelloRequest;
 use ligase_proto::v1::fleet_client::FleetClient;
-use ligase_queue::{JetStreamQueue, TaskQueue as _};
+use ligase_queue::{JetStreamQueue, LEFT_BEHIND_MAX, TaskQueue as _, left_behind};
 use ligase_runtime::SystemClock;
 use ligase_vcs::{PinOptions, RemoteLimits};
 use std::path::PathBuf;
@@ -91,6 +91,9 @@ fn join(args: &Member, cli: &Cli, wanted: &'static str) -> Result<Joined, Failur
         let servers = servers(args, &channel).await?;
         let options = start::queue_options(&args.nats, &servers, &me.to_string(), &args.zones)?;
         let queue = JetStreamQueue::connect(&options).await.map_err(ServeError::from)?;
+        if let Err(error) = queue.reach().await {
+            tracing::warn!(%error, "no task can be taken yet; tries again");
+        }
         Ok::<_, Failure>((channel, Turnstile::new(Arc::new(queue))))
     })?;
     let stuck = Duration::from_secs(args.stuck.max(1));
@@ -107,6 +110,13 @@ fn caches(args: &Member) -> Result<(PathBuf, Option<tempfile::TempDir>), Failure
     Ok((scratch.path().to_path_buf(), Some(scratch)))
 }
 
+/// Tells, once, why a role that just began does not work yet.
+fn waits(status: &tonic::Status) {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    let (why, seconds) = (Failure::status(status).to_string(), PATIENCE.as_secs());
+    ONCE.call_once(|| tracing::warn!(why, seconds, "no coordinator answers yet; asks again for so long"));
+}
+
 /// The queue's servers: as named, or as the coordinator says.
 async fn servers(args: &Member, channel: &Channel) -> Result<Vec<String>, Failure> {
     if !args.nats.nats.is_empty() {
@@ -116,7 +126,7 @@ async fn servers(args: &Member, channel: &Channel) -> Result<Vec<String>, Failur
         let mut fleet = FleetClient::new(channel.clone());
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let said = HelloRequest { version, clock: SystemClock.now_ms(), ..HelloRequest::default() };
-        async move { fleet.hello(said).await }
+        async move { fleet.hello(said).await.inspect_err(waits) }
     };
     let answer = patiently(PATIENCE, || {}, ask).await?.into_inner();
     let servers: Vec<String> = answer.queue.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect();
@@ -149,6 +159,11 @@ fn work(
     });
     started.finish();
     match ended {
+        Ok(Ok(())) if left_behind() >= LEFT_BEHIND_MAX => Err(Failure::look(
+            "E-MEMBER-STUCK",
+            format!("{} attempts did not end when they were told to, and hold their threads", left_behind()),
+            "start it again, as a supervisor does; the log names the tasks, `ligase explain task KEY` each attempt",
+        )),
         Ok(Ok(())) => Ok(Exit::Holds),
         Ok(Err(panic)) => Err(Failure::look("E-MEMBER", panic, "look at the log, and start it again")),
         Err(_) => Err(Failure::look(

@@ -2,16 +2,19 @@
 
 use crate::args::Cli;
 use crate::args::fleet::Serve;
-use crate::embedded::{MachineClock, Parts, own_catalog, this_program};
+use crate::commands::doctor::{nearest, writable};
+use crate::embedded::{MachineClock, Parts, own_catalog, store_failure, this_program};
 use crate::failure::{Exit, Failure};
 use crate::fleet::{link, start};
 use crate::local::catalog_files;
-use ligase_coordinator::{Config, Ledger, RemoteOptions, Schedule, Seat, ServeError, Serving};
+use ligase_coordinator::{Config, Ledger, LedgerError, RemoteOptions, Schedule, Seat, ServeError, Serving};
 use ligase_evidence::{Store, StoreOptions};
 use ligase_policy::Catalog;
 use ligase_proto::principal::Principal;
-use ligase_queue::{JetStreamQueue, TaskQueue as _};
+use ligase_proto::socket::Addresses;
+use ligase_queue::{JetStreamQueue, Problem, TaskQueue as _};
 use ligase_vcs::RemoteLimits;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,11 +27,17 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
         return Err(Failure::input("E-NATS-ABSENT", "no queue is named", "name the NATS servers with --nats URLS"));
     }
     let schedule = args.schedule.as_deref().map(Schedule::read).transpose();
-    let schedule = schedule.map_err(|e| Failure::input("E-SCHEDULE", e, "five fields, in UTC: \"0 2 * * *\""))?;
+    let schedule = schedule.map_err(|e| {
+        let text = e.to_string();
+        Failure::input("E-SCHEDULE", text.trim_start_matches("E-SCHEDULE: "), "five fields, in UTC: \"0 2 * * *\"")
+    })?;
     let credentials = link::credentials(&args.tls);
     let me = credentials.principal().map_err(|e| link::failure(&e))?;
+    role(&me, "coordinator")?;
     let (org, state) = (absolute(&args.org), absolute(&args.state));
     let org = if org.is_dir() { org.join("organisation.yaml") } else { org };
+    at_hand(&org, &state)?;
+    let address = address(args)?;
     let own = own_catalog(&org);
     let parts = Parts::load(own.as_deref())?;
     let catalog = Catalog::load(&catalog_files(own.as_deref())?).map_err(Failure::documents)?;
@@ -46,18 +55,21 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
     options.monitoring.clone_from(&args.nats_monitoring);
     options.trace = Some(Arc::new(ligase_runtime::traceparent));
     let term = Duration::from_secs(args.term.max(1));
-    let address = args.address.clone().unwrap_or_else(|| format!("https://{}", args.listen));
     let open = move |fence: u64| {
         // The queue's server may have lost its own count of terms; the store's never goes back.
         let fence = fence.max(Store::last_term(&state)?);
         let store = Store::open(&state, StoreOptions { fence, ..StoreOptions::default() })?;
         Ledger::open(Arc::new(store), Arc::new(MachineClock))
     };
-    role(&me, "coordinator")?;
     let started = start::start(cli, "coordinator", &args.telemetry)?;
+    if args.address.is_none() && args.listen.ip().is_unspecified() {
+        tracing::warn!(address, "nobody elsewhere can reach this address: name one with --address");
+    }
     let shutdown = started.shutdown.clone();
     let ended = started.runtime.block_on(async {
         let queue = JetStreamQueue::connect(&options).await.map_err(ServeError::from)?;
+        let lacks = queue.preflight().await.map_err(ServeError::from)?;
+        refuse(lacks.into_iter().filter(|p| p.refuses), args.accept_weak_queue)?;
         queue.ensure().await.map_err(ServeError::from)?;
         check(&queue, args.accept_weak_queue).await?;
         let leadership = queue.leadership(term);
@@ -82,6 +94,31 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
     ended.map(|()| Exit::Holds)
 }
 
+/// What a coordinator cannot begin without: told now, and not when it leads.
+fn at_hand(org: &Path, state: &Path) -> Result<(), Failure> {
+    std::fs::File::open(org).map_err(|e| {
+        Failure::input(
+            "E-ORG-UNREADABLE",
+            format!("{}: {e}", org.display()),
+            "name the organisation's policy with --org",
+        )
+    })?;
+    let remedy = "make it a folder that this process may write to, or name another with --state";
+    let said =
+        |what: &dyn std::fmt::Display| Failure::input("E-STATE-WRITE", format!("{}: {what}", state.display()), remedy);
+    if state.exists() && !state.is_dir() {
+        return Err(said(&"it is no folder"));
+    }
+    writable(&nearest(state)).map_err(|e| said(&e))
+}
+
+/// Where others reach this coordinator.
+fn address(args: &Serve) -> Result<String, Failure> {
+    let Some(address) = &args.address else { return Ok(format!("https://{}", args.listen)) };
+    Addresses::read(std::slice::from_ref(address), None).map_err(|e| link::failure(&e))?;
+    Ok(address.clone())
+}
+
 /// A certificate of another role is a mistake that is better told now than at the first call.
 pub fn role(me: &Principal, wanted: &str) -> Result<(), Failure> {
     if me.role == wanted {
@@ -94,7 +131,7 @@ pub fn role(me: &Principal, wanted: &str) -> Result<(), Failure> {
     ))
 }
 
-fn absolute(path: &std::path::Path) -> std::path::PathBuf {
+fn absolute(path: &Path) -> std::path::PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
@@ -105,14 +142,21 @@ async fn check(queue: &JetStreamQueue, accepted: bool) -> Result<(), Failure> {
         tracing::warn!(code = problem.code, "{}", problem.text);
     }
     // What cannot be known without a monitoring address is told and refuses nothing.
-    match problems.into_iter().find(|p| p.code != "E-QUEUE-SYNC-UNKNOWN") {
-        Some(first) if !accepted => Err(Failure::look(
-            first.code,
-            first.text,
-            format!("{}; or accept it with --accept-weak-queue", first.remedy),
-        )),
-        _ => Ok(()),
+    refuse(problems.into_iter().filter(|p| p.code != "E-QUEUE-SYNC-UNKNOWN"), accepted)
+}
+
+/// Refuses the first of what is not as it has to be. Without JetStream there is nothing to accept.
+fn refuse(problems: impl Iterator<Item = Problem>, accepted: bool) -> Result<(), Failure> {
+    for problem in problems {
+        if problem.code == "E-QUEUE-NO-JETSTREAM" {
+            return Err(Failure::look(problem.code, problem.text, problem.remedy));
+        }
+        if !accepted {
+            let remedy = format!("{}; or accept it with --accept-weak-queue", problem.remedy);
+            return Err(Failure::look(problem.code, problem.text, remedy));
+        }
     }
+    Ok(())
 }
 
 impl From<ServeError> for Failure {
@@ -120,6 +164,10 @@ impl From<ServeError> for Failure {
         let text = error.to_string();
         let (text, remedy) = text.split_once(" || ").unwrap_or((&text, remedy(&error)));
         let (code, rest) = text.split_once(": ").filter(|(c, _)| c.starts_with("E-")).unwrap_or(("E-SERVE", text));
+        // What opened the store says by itself what is to be done about it.
+        if let ServeError::Ledger(LedgerError::Store(error)) = &error {
+            return store_failure(error);
+        }
         Failure::look(code, rest, remedy)
     }
 }
@@ -127,9 +175,12 @@ impl From<ServeError> for Failure {
 fn remedy(error: &ServeError) -> &'static str {
     match error {
         ServeError::Socket(_) => "take a free address with --listen, and readable PEM files",
-        ServeError::Queue(_) => "see that the NATS servers answer: `ligase doctor --nats URLS`",
+        ServeError::Queue(_) => {
+            "see that the NATS servers answer, and that login and certificates are theirs: `ligase doctor --nats URLS`, their log"
+        }
         ServeError::Ledger(_) => "see that the state folder is there, writable, and that nobody else has it",
         ServeError::LeadLost(_) => "start it again: it stands by while another leads",
+        ServeError::Policy(_) => "name the organisation's policy with --org",
         ServeError::Serve(_) => "look at the log, and start it again",
     }
 }

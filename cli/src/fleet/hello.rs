@@ -1,5 +1,6 @@
 //! Says hello to the coordinator every few seconds, and closes the turnstile when it is told to drain.
 
+use crate::failure::Failure;
 use crate::fleet::turnstile::Turnstile;
 use ligase_domain::Digest;
 use ligase_proto::v1::HelloRequest;
@@ -25,6 +26,7 @@ pub struct Hello {
 /// Says hello until shutdown. A coordinator that does not answer is no reason to stop working.
 pub async fn say(hello: Hello, turnstile: Arc<Turnstile>, mut fleet: FleetClient<Channel>, shutdown: Shutdown) {
     let mut tick = tokio::time::interval(EVERY);
+    let mut answers = true;
     loop {
         tokio::select! {
             () = shutdown.requested() => return,
@@ -41,13 +43,23 @@ pub async fn say(hello: Hello, turnstile: Arc<Turnstile>, mut fleet: FleetClient
         };
         match tokio::time::timeout(EVERY, fleet.hello(said)).await {
             Ok(Ok(answer)) => {
+                if !std::mem::replace(&mut answers, true) {
+                    tracing::info!("the coordinator answers again");
+                }
                 let drain = answer.into_inner().drain;
                 if turnstile.close_if(drain) {
                     tracing::info!(drain, "the coordinator told it to {}", if drain { "drain" } else { "go on" });
                 }
             }
-            Ok(Err(status)) => tracing::debug!(code = ?status.code(), message = status.message(), "hello"),
-            Err(_) => tracing::debug!("hello: no answer"),
+            Ok(Err(status)) => absent(&mut answers, &Failure::from(status).to_string()),
+            Err(_) => absent(&mut answers, "no answer in time"),
         }
+    }
+}
+
+/// Told once until it answers again.
+fn absent(answers: &mut bool, why: &str) {
+    if std::mem::replace(answers, false) {
+        tracing::warn!(why, "the coordinator does not answer; what is held is kept, and it is asked again");
     }
 }

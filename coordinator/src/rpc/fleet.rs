@@ -10,7 +10,7 @@ use crate::attempts::NOT_PLANNED;
 use crate::desk::Planned;
 use crate::fact::{Abstained, Attempt, Declaration, Fact, ProbedResult, Refused, Remedied};
 use crate::state::{State, fingerprint};
-use crate::uploads::SILENCE_MAX;
+use crate::uploads::heard;
 use ligase_domain::{Digest, RepoPath, TaskKind};
 use ligase_proto::attempt::carried;
 use ligase_proto::client::{Assembly, UPLOAD_BYTES_MAX, chunks};
@@ -97,8 +97,7 @@ impl Fleet for FleetService {
         let (mut assembly, mut answer) = (Assembly::of_at_most(UPLOAD_BYTES_MAX), v1::UploadAnswer::default());
         let (mut group, mut group_bytes) = (Vec::new(), 0);
         loop {
-            let next = tokio::time::timeout(SILENCE_MAX, stream.message()).await;
-            let next = next.map_err(|_| Status::deadline_exceeded("E-RPC-SILENT: an upload that sends nothing"))?;
+            let next = heard(stream.message(), &name).await?;
             let Some(chunk) = next.map_err(|status| of_stream(status, &name))? else { break };
             let taken = assembly.take(chunk).inspect_err(|status| refused(status, &name))?;
             let Some((_, bytes)) = taken else { continue };

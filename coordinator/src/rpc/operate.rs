@@ -10,6 +10,9 @@ use ligase_runtime::rfc3339;
 use std::sync::PoisonError;
 use tonic::Status;
 
+/// Tasks that are named where one is asked for that there is not.
+const LATEST_SHOWN: usize = 5;
+
 /// Who works, what waits.
 pub async fn fleet(app: &App) -> Result<v1::FleetAnswer, Status> {
     let backlog = app.queue.backlog().await.map_err(|e| queue_error(&e))?;
@@ -47,8 +50,11 @@ pub fn explain_task(app: &App, prefix: &str) -> Result<v1::ExplainTaskAnswer, St
         let tasks = s.attempts.by_prefix(&prefix).into_iter();
         tasks.map(|(key, t)| (key, t.clone(), s.terminal.contains(&key))).collect()
     });
+    if prefix.is_empty() || found.is_empty() {
+        return Err(no_task(app, &prefix));
+    }
     let (key, Task { kind, tried, superseded }, recorded) =
-        super::api::one("task", &prefix, "ligase fleet status", found)?;
+        super::api::one("task", &prefix, "ligase explain task", found)?;
     let planned = app.desk.planned(&key);
     let cause = |t: &Tried| t.ended.as_ref().map(|(_, cause)| cause.clone());
     let set_aside = tried.last().and_then(cause).filter(|cause| cause.starts_with(SET_ASIDE));
@@ -69,6 +75,21 @@ pub fn explain_task(app: &App, prefix: &str) -> Result<v1::ExplainTaskAnswer, St
         detail: if state == "set-aside" { set_aside.unwrap_or_default() } else { String::new() },
         attempts,
     })
+}
+
+/// There is no such task; the last ones that there are.
+fn no_task(app: &App, prefix: &str) -> Status {
+    let last: Vec<String> = app.ledger.read(|s| {
+        let latest = s.attempts.latest().take(LATEST_SHOWN);
+        latest.map(|(key, task)| format!("{} ({})", key.short(), task.kind)).collect()
+    });
+    let remedy = match last.is_empty() {
+        true => "nothing was begun yet: sweep first".to_owned(),
+        false => format!("the last that were begun are {}; members' logs name each", last.join(", ")),
+    };
+    let what =
+        if prefix.is_empty() { "no key was given".to_owned() } else { format!("no task begins with {prefix:?}") };
+    Status::not_found(format!("E-API-NOT-FOUND: {what} || {remedy}"))
 }
 
 fn attempt_row(tried: &Tried, may_run: bool) -> v1::AttemptRow {

@@ -48,11 +48,12 @@ fn without_certificate(fleet: &Fleet) {
 #[test]
 fn whoever_shows_no_certificate_of_ours_is_refused_at_the_door_logged_and_counted() {
     let mut fleet = Fleet::new(small(2));
-    fleet.start_all(&["c1", "w1", "r1"]);
-    fleet.wait_led();
     let folder = fleet.path().to_owned();
     ligase_in(&folder, &["certs", "--dir", "strangers", "worker/w2"]).code(0);
+    // Its time is over with the second in which it is made: before anybody leads.
     ligase_in(&folder, &["certs", "--dir", "certs", "--days", "0", "person/carl"]).code(0);
+    fleet.start_all(&["c1", "w1", "r1"]);
+    fleet.wait_led();
     let url = format!("https://{}", fleet.address("c1"));
     let ask = |stem: &str| {
         let (cert, key) = (format!("{stem}.pem"), format!("{stem}.key"));
