@@ -3,7 +3,7 @@
 //! builds it from, where that is one and known. Pure, bounded by what was seen. Next: `walk.rs`.
 
 use super::walk::ATTACH;
-use ligase_domain::{LookedFile, Observation, Place, Seen, Value};
+use ligase_domain::{Digest, LookedFile, Observation, Place, Seen, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Observations of all documents, joined.
@@ -20,7 +20,35 @@ pub(super) fn link(files: &[&LookedFile], own: &BTreeSet<&str>) -> Vec<Observati
     }
     attach(&mut all, &attached);
     images(&mut all);
+    callers(&mut all);
     all
+}
+
+/// What the callers of a workflow that nothing else starts say of the token that they hand on.
+fn callers(all: &mut [Observation]) {
+    let mut given: BTreeMap<String, (bool, Vec<Digest>)> = BTreeMap::new();
+    for job in all.iter().filter(|o| o.kind == "workflow-job" && o.text("calls") == Some("local")) {
+        let target = job.text("target").unwrap_or_default().trim_start_matches("./").to_owned();
+        let (restricted, sources) = given.entry(target).or_insert((true, Vec::new()));
+        *restricted &= job.text("permissions") == Some("restricted");
+        sources.extend(job.sources.iter().copied());
+    }
+    for job in all.iter_mut().filter(|o| o.kind == "workflow-job") {
+        let triggers = job.attributes.get("triggers").and_then(Value::as_list).unwrap_or_default();
+        if triggers.len() != 1 || triggers[0].as_text() != Some("workflow_call") {
+            continue;
+        }
+        let said = given.get(job.text("file").unwrap_or_default());
+        let word = match said {
+            Some((true, _)) => "restricted",
+            Some((false, _)) => "unset",
+            None => "nobody",
+        };
+        job.attributes.insert("called_by".to_owned(), Value::from(word));
+        job.sources.extend(said.iter().flat_map(|(_, s)| s.iter().copied()));
+        job.sources.sort();
+        job.sources.dedup();
+    }
 }
 
 fn observation(file: &LookedFile, seen: &Seen) -> Observation {

@@ -61,10 +61,10 @@ impl Pack for LexicalPack {
 
     fn link(&self, files: &[&LookedFile]) -> Vec<Observation> {
         let mut out = Vec::new();
-        let tested = tested::names(files);
+        let (tested, made) = (tested::names(files), tested::made(files));
         for file in files {
             let path = file.path.to_string();
-            let read = tested.contains(path.rsplit('/').next().unwrap_or_default());
+            let read = tested.contains(path.rsplit('/').next().unwrap_or_default()) || made.contains(&path);
             for seen in file.observations.seen.iter().filter(|s| self.rules.ids.contains(&s.probe.id)) {
                 let mut attributes = seen.attributes.clone();
                 attributes.insert("file".to_owned(), Value::Text(path.chars().take(300).collect()));

@@ -1,5 +1,5 @@
-//! Which files a repository's own tests open by name: a key in one of them may have been made for the tests. What they hold is
-//! not read here. Next: `credentials.rs`.
+//! Which files a repository's own tests open by name, and which keys its scripts make: such a key may stand for nothing but
+//! tests. What the files hold is not read here. Next: `credentials.rs`.
 
 use ligase_domain::{LookedFile, Origin, PathClass, ProbeRef, Seen, Span, Value};
 use regex::Regex;
@@ -11,13 +11,24 @@ const MAX_NAMES: usize = 40;
 /// The kind of the fact; only linking reads it.
 const KIND: &str = "text-opened";
 
+/// The kind of the fact of a script.
+const MADE: &str = "text-made";
+
+/// A file of a key that a script names.
+static KEYS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?:^|[\s/=])([A-Za-z0-9_.\-]{1,60}\.(?:key|pem|p8))\b").ok());
+
 /// The last part of a path in quotes, of a file that can hold a key.
 static NAMED: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r#"["'`/]([A-Za-z0-9_.\-]{1,60}\.(?:key|pem|p8|crt|ya?ml|json|toml))["'`]"#).ok());
 
-/// What a test opens by name.
+/// What a test opens by name, or a script makes with `openssl`.
 pub(super) fn look(class: &PathClass, text: &str) -> Option<Seen> {
-    let expression = NAMED.as_ref().filter(|_| class.origin == Origin::Test)?;
+    let (kind, expression) = if class.dialect == "shell" && text.contains("openssl ") {
+        (MADE, KEYS.as_ref()?)
+    } else {
+        (KIND, NAMED.as_ref().filter(|_| class.origin == Origin::Test)?)
+    };
     let names: BTreeSet<&str> =
         expression.captures_iter(text).filter_map(|c| c.get(1)).map(|m| m.as_str()).take(MAX_NAMES).collect();
     if names.is_empty() {
@@ -25,7 +36,7 @@ pub(super) fn look(class: &PathClass, text: &str) -> Option<Seen> {
     }
     let list = names.into_iter().map(Value::from).collect();
     Some(Seen {
-        kind: KIND.to_owned(),
+        kind: kind.to_owned(),
         attributes: BTreeMap::from([("names".to_owned(), Value::List(list))]),
         span: Span::default(),
         anchors: BTreeMap::new(),
@@ -39,6 +50,20 @@ pub(super) fn names<'f>(files: &[&'f LookedFile]) -> BTreeSet<&'f str> {
     let seen = files.iter().flat_map(|f| f.observations.seen.iter()).filter(|s| s.kind == KIND);
     let lists = seen.filter_map(|s| s.attributes.get("names").and_then(Value::as_list));
     lists.flatten().filter_map(Value::as_text).collect()
+}
+
+/// The paths of all keys that a script beside them makes.
+pub(super) fn made(files: &[&LookedFile]) -> BTreeSet<String> {
+    let mut out = BTreeSet::new();
+    for file in files {
+        let path = file.path.to_string();
+        let folder = path.rsplit_once('/').map_or(String::new(), |(f, _)| format!("{f}/"));
+        for seen in file.observations.seen.iter().filter(|s| s.kind == MADE) {
+            let names = seen.attributes.get("names").and_then(Value::as_list).into_iter().flatten();
+            out.extend(names.filter_map(Value::as_text).map(|n| format!("{folder}{n}")));
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -57,5 +82,13 @@ mod tests {
         let text = "conf.load(\"../fixtures/signer.yaml\")\nos.ReadFile(`server.key`)\n// other.pem\n";
         assert_eq!(opened(Origin::Test, text), ["server.key", "signer.yaml"]);
         assert!(opened(Origin::Source, text).is_empty());
+    }
+
+    #[test]
+    fn scripts_say_which_keys_they_make() {
+        let class = PathClass { dialect: "shell".to_owned(), origin: Origin::Source };
+        let seen = look(&class, "openssl req -new -keyout certs/root.key -out root.crt\n").unwrap();
+        assert_eq!(seen.attributes["names"].as_list().unwrap()[0].as_text(), Some("root.key"));
+        assert!(look(&class, "cp root.key /srv\n").is_none());
     }
 }

@@ -7,7 +7,7 @@ use super::functions::plain;
 use super::index::{Index, Placed};
 use super::syntax::last;
 use crate::lexical::around::only_for_debugging;
-use crate::vocabulary::Vocabulary;
+use crate::vocabulary::{Vocabulary, words};
 use ligase_domain::{Origin, Value};
 use std::collections::BTreeMap;
 use tree_sitter::Node;
@@ -174,6 +174,16 @@ fn logger_stack(
     (named && !defined).then(|| stack.to_owned())
 }
 
+/// Whether a place is in a function that a person runs by its name: `@click.command()`, `@app.cli.command("sweep")`.
+fn in_command(index: &Index<'_>, scope: Option<usize>) -> bool {
+    let Some(function) = index.function_of(scope) else { return false };
+    let decorators = &index.definitions[function].decorators;
+    decorators.iter().filter_map(|d| d.named_child(0)).any(|d| {
+        let callee = if d.kind() == "call" { d.child_by_field_name("function").unwrap_or(d) } else { d };
+        index.source.dotted(callee).is_some_and(|name| words(last(&name)).iter().any(|w| w == "command"))
+    })
+}
+
 /// Whether a block is the part of a file that runs only as a script.
 fn in_script_part(index: &Index<'_>, mut block: usize) -> bool {
     loop {
@@ -284,7 +294,8 @@ fn write<'t>(
         .some("objects", objects)
         .with("plain", plain)
         .with("opaque", texts(reached.opaque))
-        .some("debugging", debugging);
+        .some("debugging", debugging)
+        .some("command", sink.kind == "print" && in_command(index, call.scope));
     let anchors: Vec<(&str, Node<'_>)> = anchors.iter().map(|(name, node)| (name.as_str(), *node)).collect();
     out.seen("log-call", "python/log-call", call.node, attributes, &anchors);
 }

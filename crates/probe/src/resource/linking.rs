@@ -72,6 +72,14 @@ pub(crate) fn link(knowledge: &Knowledge, files: &[&LookedFile], layout: Layout)
         }
         placement::observe_providers(&linking, instance, &mut out);
     }
+    // A module that nobody here calls is there for others, who say what its variables are.
+    for placed in out.iter_mut().filter(|o| o.kind == "placement") {
+        let path = placed.place.path.to_string();
+        let own = !placed.text("address").unwrap_or_default().starts_with("module.");
+        if own && path.split('/').any(|p| p == "modules") && placed.text("from") == Some("variable-default") {
+            placed.attributes.insert("reusable".to_owned(), Value::Bool(true));
+        }
+    }
     placement::observe_environment(&linking, &mut out);
     residue::observe_folders(&linking, &mut out);
     residue::observe_calls(&linking, &mut out);

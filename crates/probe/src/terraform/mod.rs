@@ -20,7 +20,7 @@ use ligase_document::DocumentError;
 use ligase_domain::{LookedFile, Observation, PathClass, Seen};
 
 /// Counts up whenever the same files and the same knowledge would be seen otherwise.
-const ENGINE_VERSION: u32 = 2;
+const ENGINE_VERSION: u32 = 3;
 
 /// Everything that looks at Terraform files.
 pub(crate) struct TerraformPack {
