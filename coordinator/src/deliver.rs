@@ -28,8 +28,7 @@ const LINES_MAX: u32 = 600;
 /// Follows the changesets of a repository: what the forge says, what the default branch says, and what follows from both.
 pub fn follow(app: &App, running: &Running, repository: &RepositoryId) -> Result<(), SweepError> {
     let (known, probed) = app.ledger.read(|s| {
-        let of_repository = |f: &&ChangesetFact| f.changeset.intent.service.repository == *repository;
-        let known: Vec<ChangesetFact> = s.changesets.values().flatten().filter(of_repository).cloned().collect();
+        let known: Vec<ChangesetFact> = s.within(repository).cloned().collect();
         (known, s.repositories.get(repository).and_then(|r| r.probed.as_ref().map(|(revision, ..)| *revision)))
     });
     if known.is_empty() {

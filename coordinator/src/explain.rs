@@ -149,10 +149,7 @@ fn history(app: &App, id: &FindingId) -> Vec<ExplainStep> {
 }
 
 fn changes(app: &App, id: &FindingId) -> Result<Vec<ExplainStep>, LedgerError> {
-    let facts = app.ledger.read(|s| {
-        let named = s.changesets.iter().flat_map(|(i, l)| l.iter().map(move |f| (*i, f.clone())));
-        named.filter(|(_, f)| f.changeset.findings.contains(id)).collect::<Vec<_>>()
-    });
+    let facts = app.ledger.read(|s| s.naming(id).map(|(intent, fact)| (*intent, fact.clone())).collect::<Vec<_>>());
     let mut steps = Vec::new();
     for (intent, fact) in facts {
         let changeset = view::changeset_id(&intent, fact.ordinal);

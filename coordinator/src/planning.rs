@@ -52,23 +52,21 @@ pub fn plan(
     let mut changesets = changesets(state);
     changesets.retain(|c| !stale.contains(&c.intent.id()));
     let mut abstentions = BTreeMap::new();
-    for judged in judged.values().flatten() {
-        for finding in judged.standing.open() {
-            let intent = intent_of(&organisation, judged, finding);
-            if in_progress.contains(&intent.id()) {
-                continue;
-            }
-            let tried = tried.contains(&intent.id());
-            let Some(remedy) = state.remedies.get(&intent.id()) else {
-                if tried {
-                    abstentions.insert(finding.id, "remedy-not-answered".to_owned());
-                }
-                continue;
+    for (judged, same) in by_clause(judged) {
+        let Some(first) = same.iter().find(|f| f.is_open()) else { continue };
+        let intent = intent_of(&organisation, judged, first);
+        let id = intent.id();
+        let (tried, remedy) = (tried.contains(&id), state.remedies.get(&id));
+        if in_progress.contains(&id) || !tried && remedy.is_none() {
+            continue;
+        }
+        let current = remedy.is_some_and(|r| r.key == remedy_key(&intent, judged, remedy_set).digest);
+        for finding in same.iter().filter(|f| f.is_open()) {
+            let reason = match remedy {
+                Some(remedy) => abstained(remedy, finding, current, tried),
+                None => Some("remedy-not-answered".to_owned()),
             };
-            let current = remedy.key == remedy_key(&intent, judged, remedy_set).digest;
-            if let Some(reason) = abstained(remedy, finding, current, tried) {
-                abstentions.insert(finding.id, reason);
-            }
+            abstentions.extend(reason.map(|reason| (finding.id, reason)));
         }
     }
     let all = self::changesets(state);
@@ -150,6 +148,12 @@ fn stale(state: &State, judged: &AllJudged, remedy_set: &Digest, tried: &BTreeSe
     out
 }
 
+/// What is not settled of each service, clause by clause: findings of one clause stand together.
+fn by_clause(judged: &AllJudged) -> impl Iterator<Item = (&Judged, &[Finding])> {
+    let same = |a: &Finding, b: &Finding| a.clause == b.clause;
+    judged.values().flatten().flat_map(move |j| j.standing.unsettled.chunk_by(same).map(move |part| (j, part)))
+}
+
 fn intent_of(organisation: &OrganisationId, judged: &Judged, finding: &Finding) -> IntentKey {
     IntentKey {
         organisation: organisation.clone(),
@@ -181,40 +185,43 @@ pub fn placed(
         put(*finding, "changeset", reason, intent.to_string(), None);
     }
     let organisation = OrganisationId(running.declared.organisation.name.clone());
-    let intents: BTreeMap<FindingId, IntentId> = judged
-        .values()
-        .flatten()
-        .flat_map(|j| j.standing.open().map(move |f| (j, f)))
-        .map(|(j, f)| (f.id, intent_of(&organisation, j, f).id()))
-        .collect();
-    for (finding, reason) in &plan.abstained {
-        let detail = detail(state, *finding, intents.get(finding), reason);
-        put(*finding, "abstained", reason.clone(), detail, None);
+    let said: BTreeMap<FindingId, &str> =
+        state.remedies.values().flat_map(|r| &r.abstained).map(|a| (a.finding, a.detail.as_str())).collect();
+    let abstained: BTreeMap<FindingId, &str> =
+        plan.abstained.iter().map(|(id, reason)| (*id, reason.as_str())).collect();
+    for (judged, same) in by_clause(judged) {
+        let mut intent = None;
+        for finding in same.iter().filter(|f| f.is_open()) {
+            let Some(reason) = abstained.get(&finding.id) else { continue };
+            let intent = intent.get_or_insert_with(|| intent_of(&organisation, judged, finding).id());
+            let detail = detail(state, intent, reason).or_else(|| said.get(&finding.id).map(|d| (*d).to_owned()));
+            put(finding.id, "abstained", (*reason).to_owned(), detail.unwrap_or_default(), None);
+        }
     }
+    let watched: BTreeSet<&RepositoryId> = judged.keys().filter(|r| !running.forges.can_publish(r)).collect();
     for waiting in &plan.waiting {
-        let watched = repository.get(&waiting.finding).is_some_and(|r| !running.forges.can_publish(r));
-        let reason = if watched && waiting.reason == "observe-only" { "forge-cannot-publish" } else { waiting.reason };
+        let unseen = || repository.get(&waiting.finding).is_some_and(|r| watched.contains(r));
+        let reason = if waiting.reason == "observe-only" && unseen() { "forge-cannot-publish" } else { waiting.reason };
         put(waiting.finding, "waiting", reason.to_owned(), String::new(), waiting.earliest);
     }
     out.values_mut().for_each(|rows| rows.sort_by_key(|r| r.finding));
     out
 }
 
-/// What is known about an abstention.
-fn detail(state: &State, finding: FindingId, intent: Option<&IntentId>, reason: &str) -> String {
-    let remedy = intent.and_then(|id| state.remedies.get(id));
+/// What is known about an abstention beside what a remedy has said of the finding itself.
+fn detail(state: &State, intent: &IntentId, reason: &str) -> Option<String> {
+    let remedy = state.remedies.get(intent);
     let known = if reason.starts_with("remedy-failed-") {
         remedy.and_then(|r| r.failure.as_ref()).map(|(_, detail)| detail.clone())
     } else if reason.strip_prefix("refused-").is_some_and(fact::passes) {
         remedy.and_then(|r| r.verified.as_ref()?.as_ref().err()).map(|(_, detail)| detail.clone())
     } else if reason == "forge-refused" {
-        let last = intent.and_then(|id| state.changesets.get(id)?.last());
+        let last = state.changesets.get(intent).and_then(|l| l.last());
         last.and_then(|f| if let ChangesetState::Held(why) = &f.changeset.state { Some(why.clone()) } else { None })
     } else {
-        let mut known = state.remedies.values().flat_map(|r| &r.abstained);
-        known.find(|a| a.finding == finding).map(|a| a.detail.clone())
+        return None;
     };
-    known.unwrap_or_default()
+    Some(known.unwrap_or_default())
 }
 
 /// The facts that say what has changed since the last time.

@@ -11,7 +11,7 @@ use ligase_domain::{
     Assessment, Changeset, ChangesetState, Digest, FailureReason, Finding, FindingId, IntentId, Oid, Outcome, RepoPath,
     RepositoryId, Retry, ServiceId, Timestamp,
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What was last seen of a repository.
@@ -117,6 +117,9 @@ pub struct State {
     pub histories: BTreeMap<FindingId, History>,
     /// Changesets by intent, oldest first; the last one is the current one.
     pub changesets: BTreeMap<IntentId, Vec<ChangesetFact>>,
+    /// Intents of changesets that name a finding, and that are of a repository.
+    naming: HashMap<FindingId, BTreeSet<IntentId>>,
+    within: BTreeMap<RepositoryId, BTreeSet<IntentId>>,
     /// Remedy tasks by intent: the last one.
     pub remedies: BTreeMap<IntentId, RemedyState>,
     /// Intents that a person has resumed, and after how many changesets.
@@ -257,7 +260,12 @@ impl State {
     }
 
     fn changeset(&mut self, fact: &ChangesetFact) {
-        let list = self.changesets.entry(fact.changeset.intent.id()).or_default();
+        let id = fact.changeset.intent.id();
+        for finding in &fact.changeset.findings {
+            self.naming.entry(*finding).or_default().insert(id);
+        }
+        self.within.entry(fact.changeset.intent.service.repository.clone()).or_default().insert(id);
+        let list = self.changesets.entry(id).or_default();
         match list.iter_mut().find(|c| c.ordinal == fact.ordinal) {
             Some(known) => *known = fact.clone(),
             None => list.push(fact.clone()),
@@ -334,6 +342,25 @@ impl State {
                 let overruled = i < resumed && changeset::blocks(c).is_some_and(|b| b.ends_with("by-person"));
                 (!overruled).then_some(c)
             })
+    }
+
+    /// The changesets that name a finding, by intent, oldest first.
+    pub fn naming(&self, finding: &FindingId) -> impl DoubleEndedIterator<Item = (&IntentId, &ChangesetFact)> {
+        let named = |(_, f): &(&IntentId, &ChangesetFact)| f.changeset.findings.contains(finding);
+        self.changesets_of(self.naming.get(finding)).filter(named)
+    }
+
+    /// The changesets of a repository, by intent, oldest first.
+    pub fn within(&self, repository: &RepositoryId) -> impl Iterator<Item = &ChangesetFact> {
+        self.changesets_of(self.within.get(repository)).map(|(_, fact)| fact)
+    }
+
+    fn changesets_of(
+        &self,
+        intents: Option<&BTreeSet<IntentId>>,
+    ) -> impl DoubleEndedIterator<Item = (&IntentId, &ChangesetFact)> {
+        let all = intents.into_iter().flatten().filter_map(|id| self.changesets.get_key_value(id));
+        all.flat_map(|(id, list)| list.iter().map(move |fact| (id, fact)))
     }
 
     /// The intent's pull request that stands open or is about to, if there is one.

@@ -141,7 +141,7 @@ pub fn finding_row(state: &State, service: &ServiceId, known: &ServiceState, fin
         history.map(|h| &h.introduced).map_or_else(Default::default, |(after, by)| {
             (after.map(|o| o.to_string()).unwrap_or_default(), by.to_string())
         });
-    let changeset = state.changesets.values().flatten().rev().find(|c| c.changeset.findings.contains(&finding.id));
+    let changeset = state.naming(&finding.id).next_back().map(|(_, fact)| fact);
     let effect = changeset.map(|c| c.effect.name().to_owned()).unwrap_or_default();
     v1::FindingRow {
         id: finding.id.to_string(),
@@ -181,10 +181,7 @@ fn note(state: &State, finding: &Finding, rejudged: bool) -> String {
     if finding.outcome != Outcome::NotSatisfied {
         return String::new();
     }
-    let regressed = |c: &&ChangesetFact| {
-        c.changeset.state == ChangesetState::RegressedByPerson && c.changeset.findings.contains(&finding.id)
-    };
-    if state.changesets.values().flatten().any(|c| regressed(&c)) {
+    if state.naming(&finding.id).any(|(_, f)| f.changeset.state == ChangesetState::RegressedByPerson) {
         "regressed (by a person)".to_owned()
     } else if rejudged {
         "re-judged".to_owned()

@@ -130,8 +130,13 @@ pub fn plan(input: &PlanInput<'_>) -> Plan {
     // The gravest first; ties by key, so that the same inputs give the same plan.
     groups.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.key.cmp(&b.key)));
     let mut used = Used::of(input, &groups);
+    let mut changesets: BTreeMap<&IntentKey, Vec<&Changeset>> = BTreeMap::new();
+    for changeset in input.changesets {
+        changesets.entry(&changeset.intent).or_default().push(changeset);
+    }
     for group in groups {
-        let left = standing(input, &group, &mut plan);
+        let decisive = changesets.get(&group.key).and_then(|own| decisive(own));
+        let left = standing(input, &group, decisive, &mut plan);
         if left.is_empty() {
             continue;
         }
@@ -157,41 +162,50 @@ fn groups<'a>(input: &PlanInput<'a>, plan: &mut Plan) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<IntentKey, Group<'a>> = BTreeMap::new();
     let mut placed = BTreeSet::new();
     for service in input.services {
-        for finding in service.findings.iter().filter(|f| f.outcome == Outcome::NotSatisfied) {
-            if !placed.insert(finding.id) {
-                continue;
+        // Findings of a clause stand together: an organisation has millions of them, and its intents are few beside.
+        for same in service.findings.chunk_by(|a, b| a.clause == b.clause && a.service == b.service) {
+            let mut open = Vec::new();
+            for finding in same.iter().filter(|f| f.outcome == Outcome::NotSatisfied && placed.insert(f.id)) {
+                if finding.is_open() {
+                    open.push(finding);
+                } else {
+                    plan.waived.push(finding.id);
+                }
             }
-            if !finding.is_open() {
-                plan.waived.push(finding.id);
-                continue;
-            }
+            let Some(first) = open.first() else { continue };
             let key = IntentKey {
                 organisation: input.organisation.clone(),
-                service: finding.service.clone(),
+                service: first.service.clone(),
                 base_branch: service.base_branch.to_owned(),
-                clause: finding.clause.clone(),
+                clause: first.clause.clone(),
             };
-            let mode = service.modes.get(&finding.clause).copied().unwrap_or(Mode::Observe);
+            let mode = service.modes.get(&first.clause).copied().unwrap_or(Mode::Observe);
             let owner = service.owner.map(login);
+            let severity = first.severity;
             let group = groups.entry(key.clone()).or_insert_with(|| Group {
                 id: key.id(),
                 key,
                 owner,
                 mode,
-                severity: finding.severity,
+                severity,
                 findings: vec![],
             });
-            group.severity = group.severity.max(finding.severity);
-            group.findings.push(finding);
+            group.severity = open.iter().map(|f| f.severity).fold(group.severity, Severity::max);
+            group.findings.extend(open);
         }
     }
     groups.into_values().collect()
 }
 
 /// Places what has its place already; what is left may become an intent.
-fn standing<'a>(input: &PlanInput<'_>, group: &Group<'a>, plan: &mut Plan) -> Vec<&'a Finding> {
+fn standing<'a>(
+    input: &PlanInput<'_>,
+    group: &Group<'a>,
+    decisive: Option<&Changeset>,
+    plan: &mut Plan,
+) -> Vec<&'a Finding> {
     let mut left = group.findings.clone();
-    if let Some(changeset) = decisive(input.changesets, &group.key) {
+    if let Some(changeset) = decisive {
         let names = |f: &&Finding| changeset.findings.contains(&f.id);
         match &changeset.state {
             ChangesetState::Held(_) | ChangesetState::Open | ChangesetState::Merged(_) => {
@@ -257,10 +271,8 @@ fn is_under_way(state: &ChangesetState) -> bool {
 }
 
 /// Of an intent's changesets: the one under way, else the last.
-fn decisive<'a>(changesets: &'a [Changeset], key: &IntentKey) -> Option<&'a Changeset> {
-    let mut own = changesets.iter().filter(|c| c.intent == *key).rev();
-    let last = own.clone().next();
-    own.find(|c| is_under_way(&c.state)).or(last)
+fn decisive<'a>(own: &[&'a Changeset]) -> Option<&'a Changeset> {
+    own.iter().rev().find(|c| is_under_way(&c.state)).or(own.last()).copied()
 }
 
 /// How much of the budgets is used.
