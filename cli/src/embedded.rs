@@ -6,6 +6,7 @@ use crate::args::fleet::Remote;
 use crate::failure::Failure;
 use crate::fleet::link;
 use crate::local::catalog_files;
+use ligase_catalog::CatalogFile;
 use ligase_coordinator::{Config, Coordinator, Ledger, LedgerError, RemoteOptions, Seat};
 use ligase_domain::{Clock, Digest, Timestamp};
 use ligase_evidence::{Store, StoreOptions};
@@ -231,7 +232,11 @@ pub struct Parts {
 impl Parts {
     /// Loads them, with an organisation's own catalog.
     pub fn load(own: Option<&Path>) -> Result<Self, Failure> {
-        let files = catalog_files(own)?;
+        Self::of(catalog_files(own)?)
+    }
+
+    /// The same from the catalog's files.
+    pub fn of(files: Vec<CatalogFile>) -> Result<Self, Failure> {
         let probes = ProbeSet::load(&files).map_err(Failure::documents)?;
         let child = this_program("__lookout")?;
         let eyes = Lookout::new(Watchman::new(child.program, child.args), &files, &probes);

@@ -67,14 +67,17 @@ pub fn inspector(folder: Option<&Path>) -> Result<Inspector, Failure> {
 /// The files of the shipped catalog, and behind them those of an organisation's own folder.
 pub fn catalog_files(folder: Option<&Path>) -> Result<Vec<CatalogFile>, Failure> {
     let mut files = ligase_catalog::shipped();
-    if let Some(folder) = folder {
-        let mut own = Vec::new();
-        own_files(folder, folder, &mut own)?;
-        // In an order that no file system decides.
-        own.sort_by(|a, b| a.path.cmp(&b.path));
-        files.extend(own);
-    }
+    files.extend(folder.map(own_catalog_files).transpose()?.unwrap_or_default());
     Ok(files)
+}
+
+/// The files of an organisation's own folder.
+pub fn own_catalog_files(folder: &Path) -> Result<Vec<CatalogFile>, Failure> {
+    let mut own = Vec::new();
+    own_files(folder, folder, &mut own)?;
+    // In an order that no file system decides.
+    own.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(own)
 }
 
 fn own_files(root: &Path, folder: &Path, out: &mut Vec<CatalogFile>) -> Result<(), Failure> {

@@ -45,6 +45,8 @@ pub struct Seat {
     pub fence: u64,
     /// The queue's server, for people; empty in the embedded mode.
     pub queue: String,
+    /// The object with the organisation's own catalog, which members load; none where it has none, or in the embedded mode.
+    pub catalog: Option<Digest>,
 }
 
 /// The coordinator's parts.

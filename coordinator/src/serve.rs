@@ -16,10 +16,11 @@ use crate::schedule::{Schedule, sweep_id};
 use crate::state::SweepState;
 use crate::sweep::{self, Asked, SweepError};
 use axum::middleware::from_fn;
-use ligase_domain::{TaskKind, Timestamp};
+use ligase_domain::{Digest, TaskKind, Timestamp};
 use ligase_evidence::codes;
 use ligase_policy::Catalog;
 use ligase_proto::accept::Incoming;
+use ligase_proto::convert;
 use ligase_proto::socket::{self, Credentials, SocketError};
 use ligase_proto::v1::api_server::ApiServer;
 use ligase_proto::v1::fleet_server::FleetServer;
@@ -60,6 +61,8 @@ pub struct Serving {
     pub config: Config,
     /// What it judges by.
     pub catalog: Arc<Catalog>,
+    /// The files of it that are the organisation's own: members are given them.
+    pub own_catalog: Vec<(String, Vec<u8>)>,
     /// Where its tasks go.
     pub queue: Arc<dyn TaskQueue>,
     /// How leaders are made.
@@ -193,8 +196,8 @@ async fn lead(serving: &Serving, term: &Term, listener: &TcpListener, shutdown: 
     let (leadership, first, until) = (Arc::clone(&serving.leadership), term.clone(), stop.clone());
     let every = serving.renewal;
     tasks.spawn("renew", TaskEnd::Expected, async move { renew(leadership, every, first, lost, until).await });
-    let ledger = open(serving, term.fence, &loss).await?;
-    let seat = Seat { address: serving.address.clone(), fence: term.fence, ..serving.config.seat.clone() };
+    let (ledger, catalog) = keep_catalog(serving, open(serving, term.fence, &loss).await?).await?;
+    let seat = Seat { address: serving.address.clone(), fence: term.fence, catalog, ..serving.config.seat.clone() };
     let config = Config { seat, ..serving.config.clone() };
     let app = Arc::new(App::new(config, ledger, Arc::clone(&serving.catalog), Arc::clone(&serving.queue)));
     gauge("ligase_leading", &[], 1.0);
@@ -323,6 +326,16 @@ async fn open(serving: &Serving, fence: u64, loss: &watch::Receiver<Option<Strin
             }
         }
     }
+}
+
+/// Puts the organisation's own catalog where members can ask for it.
+async fn keep_catalog(serving: &Serving, ledger: Ledger) -> Result<(Ledger, Option<Digest>), ServeError> {
+    if serving.own_catalog.is_empty() {
+        return Ok((ledger, None));
+    }
+    let bytes = convert::catalog_bytes(serving.own_catalog.iter().cloned());
+    let kept = tokio::task::spawn_blocking(move || ledger.keep_now(bytes).map(|digest| (ledger, Some(digest)))).await;
+    Ok(kept.map_err(|panic| ServeError::Serve(panic.to_string()))??)
 }
 
 /// Whether a store that does not open may open a moment later: its lock is held, or its disk is full.

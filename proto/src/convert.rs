@@ -4,6 +4,7 @@ use crate::v1;
 use ligase_domain::{
     ClauseId, Digest, FailureReason, FindingId, IntentId, Lane, Oid, RepositoryId, ServiceId, TaskKey, TaskKind,
 };
+use prost::Message as _;
 use std::path::PathBuf;
 
 /// Longest text that any field of a message may hold, in bytes; a path is at most 4 KiB.
@@ -32,6 +33,18 @@ pub fn digest(field: &'static str, bytes: &[u8]) -> Result<Digest, WireError> {
 /// A digest, or none for an empty field.
 pub fn optional_digest(field: &'static str, bytes: &[u8]) -> Result<Option<Digest>, WireError> {
     if bytes.is_empty() { Ok(None) } else { digest(field, bytes).map(Some) }
+}
+
+/// The object that carries an organisation's own catalog.
+pub fn catalog_bytes(files: impl IntoIterator<Item = (String, Vec<u8>)>) -> Vec<u8> {
+    let files = files.into_iter().map(|(path, bytes)| v1::PolicyFile { path, bytes }).collect();
+    v1::OwnCatalog { files }.encode_to_vec()
+}
+
+/// The files of an organisation's own catalog, from the object that carries it.
+pub fn catalog_files(bytes: &[u8]) -> Result<Vec<(String, Vec<u8>)>, WireError> {
+    let read = v1::OwnCatalog::decode(bytes).map_err(|e| wrong("catalog", e.to_string()))?;
+    Ok(read.files.into_iter().map(|file| (file.path, file.bytes)).collect())
 }
 
 /// The bytes of a digest.

@@ -27,6 +27,10 @@ pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Deli
     }
     let report = match look_at(worker, cache, &delivery, &task, heartbeat.clone()).await {
         Ok(report) => report,
+        // The coordinator has another catalog, or is of another version: whoever begins with that one takes the task.
+        Err(failed) if looks_otherwise(worker, &task) && delivery.attempt < MAX_DELIVER => {
+            return given_back(&asking, &delivery, &failed).await;
+        }
         Err(failed) if may_be_mended(&delivery, &failed) => return given_back(&asking, &delivery, &failed).await,
         Err(failed) => {
             over_budget(&failed);
@@ -53,9 +57,7 @@ async fn look_at(
     task: &v1::ProbeTask,
     heartbeat: Heartbeat,
 ) -> Result<v1::ProbeReport, Failed> {
-    let malformed = |e: convert::WireError| (FailureReason::Malformed, e.to_string());
-    let wanted = convert::digest("probe_set", &task.probe_set).map_err(malformed)?;
-    if wanted != worker.probes.digest() {
+    if looks_otherwise(worker, task) {
         return Err((FailureReason::Superseded, "this worker looks with another probe set".to_owned()));
     }
     let Pinned { tree, cloned, bytes_received } =
@@ -86,6 +88,11 @@ async fn look_at(
         cloned,
         bytes_received,
     })
+}
+
+/// Whether a task asks for another probe set than this worker's.
+fn looks_otherwise(worker: &Worker, task: &v1::ProbeTask) -> bool {
+    task.probe_set != convert::digest_bytes(&worker.probes.digest())
 }
 
 /// Has the revision at hand, fetched if it must be.

@@ -149,7 +149,7 @@ pub struct Member {
     /// Where fetched repositories are kept; may be lost at any moment [default: a folder for temporary files]
     #[arg(long, value_name = "DIR", env = "LIGASE_CACHES")]
     pub caches: Option<PathBuf>,
-    /// A folder with the organisation's own catalog, the same that the coordinator has beside its policy
+    /// A folder with the organisation's own catalog [default: the coordinator gives the one beside its policy]
     #[arg(long, value_name = "DIR", env = "LIGASE_CATALOG")]
     pub catalog: Option<PathBuf>,
     #[command(flatten)]

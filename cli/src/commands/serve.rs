@@ -6,7 +6,7 @@ use crate::commands::doctor::{nearest, writable};
 use crate::embedded::{MachineClock, Parts, own_catalog, store_failure, this_program};
 use crate::failure::{Exit, Failure};
 use crate::fleet::{link, start};
-use crate::local::catalog_files;
+use crate::local::{catalog_files, own_catalog_files};
 use ligase_coordinator::{Config, Ledger, LedgerError, RemoteOptions, Schedule, Seat, ServeError, Serving};
 use ligase_evidence::{Store, StoreOptions};
 use ligase_policy::Catalog;
@@ -40,6 +40,7 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
     let address = address(args)?;
     let own = own_catalog(&org);
     let parts = Parts::load(own.as_deref())?;
+    let own_files = given_to_members(own.as_deref())?;
     let catalog = Catalog::load(&catalog_files(own.as_deref())?).map_err(Failure::documents)?;
     let remote = RemoteOptions { child: this_program("__vcs")?, limits: RemoteLimits::default() };
     let seat = Seat { name: me.name.clone(), queue: args.nats.nats.join(","), ..Seat::default() };
@@ -77,6 +78,7 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
         let serving = Serving {
             config,
             catalog: Arc::new(catalog),
+            own_catalog: own_files,
             queue: Arc::clone(&queue) as _,
             leadership: Arc::new(leadership),
             renewal: term / RENEWALS_PER_TERM,
@@ -92,6 +94,12 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
     });
     started.finish();
     ended.map(|()| Exit::Holds)
+}
+
+/// The files of the organisation's own catalog, as members load them.
+fn given_to_members(own: Option<&Path>) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let files = own.map(own_catalog_files).transpose()?.unwrap_or_default();
+    Ok(files.into_iter().map(|file| (file.path.into_owned(), file.bytes.into_owned())).collect())
 }
 
 /// What a coordinator cannot begin without: told now, and not when it leads.

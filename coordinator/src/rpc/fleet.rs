@@ -41,7 +41,8 @@ impl Fleet for FleetService {
         let who = role(&request, &["worker", "agent-runner"])?;
         let drain = self.0.members.heard(&who, request.into_inner(), self.0.ledger.now().0);
         let seat = &self.0.config.seat;
-        Ok(Response::new(v1::HelloAnswer { drain, fence: seat.fence, queue: seat.queue.clone() }))
+        let catalog = seat.catalog.as_ref().map(digest_bytes).unwrap_or_default();
+        Ok(Response::new(v1::HelloAnswer { drain, fence: seat.fence, queue: seat.queue.clone(), catalog }))
     }
 
     async fn recorded(&self, request: Request<v1::RecordedRequest>) -> Result<Response<v1::RecordedAnswer>, Status> {

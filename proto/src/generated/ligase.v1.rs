@@ -152,6 +152,12 @@ pub struct PolicyFile {
     #[prost(bytes = "vec", tag = "2")]
     pub bytes: ::prost::alloc::vec::Vec<u8>,
 }
+/// An organisation's own catalog, as members load it beside the one that ships: sorted by path.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OwnCatalog {
+    #[prost(message, repeated, tag = "1")]
+    pub files: ::prost::alloc::vec::Vec<PolicyFile>,
+}
 /// Reviews that cover the very bytes of one dna.yaml.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ApprovalFact {
@@ -215,6 +221,9 @@ pub struct HelloAnswer {
     /// the queue's servers, with commas between
     #[prost(string, tag = "3")]
     pub queue: ::prost::alloc::string::String,
+    /// the object that holds the organisation's own catalog; empty where it has none
+    #[prost(bytes = "vec", tag = "4")]
+    pub catalog: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RecordedRequest {

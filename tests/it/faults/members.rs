@@ -65,3 +65,40 @@ fn the_first_remedy_is_begun_before_the_last_repository_is_looked_at() {
     assert_eq!(looks, MANY);
     assert!(first_remedy.unwrap() < last_look.unwrap(), "remedy at {first_remedy:?}, last look at {last_look:?}");
 }
+
+/// A probe of the organisation's own, so that whoever lacks it looks with another probe set.
+fn own_probe(fleet: &Fleet, callee: &str) {
+    let folder = fleet.path().join("organisation/catalog/probes/python");
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = format!(
+        "apiVersion: ligase.dev/v1\nkind: Probe\nmetadata: {{ id: python/acme-limit, version: 1 }}\nspec:\n  \
+         engine: ast-grep\n  language: python\n  prefilter: [{callee}]\n  emits: guard\n  \
+         attach: {{ to: endpoint, by: same-definition }}\n  rule: {{ pattern: '{callee}(times=$TIMES)' }}\n  capture:\n    \
+         kind: {{ const: rate-limit }}\n    symbol: {{ const: acme.{callee} }}\n    \
+         limit: {{ from: TIMES, as: int, resolve: constant }}\n"
+    );
+    std::fs::write(folder.join("acme.yaml"), text).unwrap();
+}
+
+#[test]
+fn members_are_given_the_organisations_own_catalog_and_begin_anew_with_another() {
+    let mut fleet = Fleet::new(small(1));
+    own_probe(&fleet, "AcmeLimiter");
+    fleet.start_all(&["c1", "w1", "r1"]);
+    fleet.wait_led();
+    let swept = fleet.ask(&["sweep"]);
+    assert!(matches!(swept.code, 0 | 1), "{} {}", swept.out, swept.err);
+    assert!(fleet.said("w1").contains("the organisation's own catalog too"), "{}", fleet.said("w1"));
+
+    own_probe(&fleet, "OtherLimiter");
+    fleet.ask_to_end("c1");
+    fleet.wait_ended("c1");
+    fleet.start("c1", &[]);
+    for name in ["w1", "r1"] {
+        fleet.wait_ended(name);
+        assert!(fleet.said(name).contains("E-MEMBER-CATALOG"), "{}", fleet.said(name));
+    }
+    fleet.start("w1", &[]);
+    let given = |fleet: &Fleet| fleet.said("w1").matches("the organisation's own catalog too").count();
+    wait_for("it is given the other", || (given(&fleet) == 2).then_some(()));
+}
