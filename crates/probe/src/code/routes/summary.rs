@@ -208,6 +208,9 @@ impl<'t> Reader<'_, 't> {
             || ["== null", "== nil", "=== undefined", "== undefined", "== \"\"", "=== ''", "== ''"]
                 .iter()
                 .any(|n| text.contains(n));
+        // `token.expiresOn === null` asks something of whoever has shown a token.
+        let compared = text.split_once("==").filter(|_| !text.trim_start_matches('(').starts_with('!'));
+        let about = compared.is_none_or(|(left, _)| asks_who(left.trim().rsplit('.').next().unwrap_or(left)));
         let Some(first) = bodies.first() else { return };
         let truth = first
             .iter()
@@ -220,7 +223,7 @@ impl<'t> Reader<'_, 't> {
         let next =
             first.len() <= 3 && first.iter().any(|s| next_called(&s.kind)) && !first.iter().any(|s| self.refuses(s));
         let leaves = first.iter().any(|s| matches!(s.kind, StmtKind::Return(_)));
-        if !(negated && asks) {
+        if !(negated && asks && about) {
             return;
         }
         out.missing_passes |= leaves && (next || truth);
