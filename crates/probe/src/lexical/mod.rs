@@ -20,7 +20,7 @@ use ligase_document::DocumentError;
 use ligase_domain::{LookedFile, Observation, PathClass, Place, ProbeRef, Seen, Span, Value};
 
 /// Counts up whenever the same files and the same rules would be seen otherwise.
-const ENGINE_VERSION: u32 = 4;
+const ENGINE_VERSION: u32 = 5;
 
 /// Whether a probe reads text as text: what it sees is told here, and by no other engine that reads the same file.
 pub(crate) fn sees(probe: &ProbeRef) -> bool {
