@@ -1,7 +1,8 @@
 //! What the files of a revision say of each other: each observation gets its file; patches of Kustomize fill what their
 //! workload leaves unset; a container that leaves its user to its image gets the user of the Dockerfile that the repository
-//! builds it from, where that is one and known. Pure, bounded by what was seen. Next: `walk.rs`.
+//! builds it from, where that is one and known. Pure, bounded by what was seen. Next: `overlays.rs`, `walk.rs`.
 
+use super::overlays;
 use super::walk::ATTACH;
 use ligase_domain::{Digest, LookedFile, Observation, Place, Seen, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,8 @@ pub(super) fn link(files: &[&LookedFile], own: &BTreeSet<&str>) -> Vec<Observati
         }
     }
     attach(&mut all, &attached);
+    overlays::lay(&mut all, files);
+    built_here(&mut all);
     images(&mut all);
     callers(&mut all);
     all
@@ -69,7 +72,7 @@ fn observation(file: &LookedFile, seen: &Seen) -> Observation {
 }
 
 /// What stands for "nothing is said".
-fn is_unset(value: Option<&Value>) -> bool {
+pub(super) fn is_unset(value: Option<&Value>) -> bool {
     match value {
         None => true,
         Some(Value::Text(text)) => text == "unset",
@@ -99,18 +102,22 @@ fn attach(all: &mut [Observation], attached: &[(&LookedFile, &Seen)]) {
         let Some(values) = seen.attributes.get("values").and_then(Value::as_map) else { continue };
         let to = seen.attributes.get("to").and_then(Value::as_text).unwrap_or_default();
         for at in by_key.get(&key(to, &by_of(seen), values)).into_iter().flatten() {
-            let observation = &mut all[*at];
-            let mut used = false;
-            for (name, value) in values {
-                if is_unset(observation.attributes.get(name)) && !is_unset(Some(value)) {
-                    observation.attributes.insert(name.clone(), value.clone());
-                    used = true;
-                }
-            }
-            if used {
-                observation.sources.push(file.key.digest());
-            }
+            fill(&mut all[*at], values, &[file.key.digest()]);
         }
+    }
+}
+
+/// Fills what an observation leaves unset.
+pub(super) fn fill(observation: &mut Observation, values: &BTreeMap<String, Value>, sources: &[Digest]) {
+    let mut used = false;
+    for (name, value) in values {
+        if is_unset(observation.attributes.get(name)) && !is_unset(Some(value)) {
+            observation.attributes.insert(name.clone(), value.clone());
+            used = true;
+        }
+    }
+    if used {
+        observation.sources.extend(sources.iter().copied());
     }
 }
 
@@ -124,6 +131,50 @@ fn short_name(image: &str) -> &str {
     let name = image.split('@').next().unwrap_or(image);
     let last = name.rsplit('/').next().unwrap_or(name);
     last.split(':').next().unwrap_or(last)
+}
+
+/// The name of an image without a registry, an owner and a version.
+fn bare_name(image: &str) -> Option<&str> {
+    let name = image.strip_suffix(":latest").unwrap_or(image);
+    (!name.is_empty() && !name.contains(['/', ':', '@', '$', '{'])).then_some(name)
+}
+
+/// Images under a bare name that a service of Compose or a step of a workflow makes: what they hold is decided where they are
+/// made. A service that builds on an image of its own name takes that one from elsewhere.
+fn built_here(all: &mut [Observation]) {
+    let mut bases: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for base in all.iter().filter(|o| o.kind == "base-image") {
+        let name = base.text("image").and_then(bare_name);
+        bases.entry(name.unwrap_or_default()).or_default().extend(base.text("file"));
+    }
+    let mut made: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
+    for observation in all.iter() {
+        let build = observation.text("build").filter(|b| observation.kind == "container" && !b.is_empty());
+        let names: Vec<&str> = match build {
+            Some(build) => {
+                let folder = join(observation.text("file").unwrap_or_default(), build);
+                let name = observation.text("image").and_then(bare_name);
+                let inside = |f: &&str| f.rsplit_once('/').map_or("", |(folder, _)| folder) == folder;
+                let on_itself = |n: &&str| bases.get(n).is_some_and(|files| files.iter().any(inside));
+                name.filter(|n| !on_itself(n)).into_iter().collect()
+            }
+            None if observation.kind == "workflow-step" => {
+                let list = observation.attributes.get("builds").and_then(Value::as_list).unwrap_or_default();
+                list.iter().filter_map(Value::as_text).filter_map(bare_name).collect()
+            }
+            None => continue,
+        };
+        for name in names {
+            made.entry(name.to_owned()).or_default().extend(observation.sources.iter().copied());
+        }
+    }
+    for base in all.iter_mut().filter(|o| o.kind == "base-image") {
+        let sources = base.text("image").and_then(bare_name).and_then(|n| made.get(n)).cloned();
+        if let Some(sources) = sources {
+            base.attributes.insert("built_here".to_owned(), Value::Bool(true));
+            base.sources.extend(sources);
+        }
+    }
 }
 
 /// Containers that leave the user to their image, and the Dockerfiles that make images of that name.
@@ -189,7 +240,7 @@ fn images(all: &mut [Observation]) {
 }
 
 /// A folder as a document names it, from the folder that the document lies in; above the root it is nowhere.
-fn join(file: &str, folder: &str) -> String {
+pub(super) fn join(file: &str, folder: &str) -> String {
     let mut parts: Vec<&str> = file.split('/').collect();
     parts.pop();
     for part in folder.split('/') {
@@ -214,6 +265,9 @@ mod tests {
     fn names_of_images_and_folders_are_read() {
         assert_eq!(short_name("registry.example:5000/shop/cart:v1@sha256:00"), "cart");
         assert_eq!(short_name("cart"), "cart");
+        assert_eq!(bare_name("cart:latest"), Some("cart"));
+        assert_eq!(bare_name("shop/cart"), None);
+        assert_eq!(bare_name("cart:1.2"), None);
         assert_eq!(join("deploy/compose.yaml", "../cart"), "cart");
         assert_eq!(join("compose.yaml", "."), "");
         assert_eq!(join("compose.yaml", "../x"), "?");

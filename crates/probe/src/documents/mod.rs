@@ -2,13 +2,14 @@
 //!
 //! The engine `document-path`: what is seen in a format is data (`catalog/probes/<format>/*.yaml`), paths over a tree of nodes
 //! that know their bytes. Looking reads one file (`walk.rs`, `dockerfile.rs`, `openapi.rs`); linking gives observations their file, joins
-//! what files say of each other (`link.rs`); where manifests and charts put things is `places.rs`. Templates of Helm are no YAML: they are counted as not modelled. It judges
+//! what files say of each other (`link.rs`, `overlays.rs`); where manifests and charts put things is `places.rs`. Templates of Helm are no YAML: they are counted as not modelled. It judges
 //! nothing and obeys no comment. Read `format.rs` first, then `walk.rs`.
 
 mod dockerfile;
 mod format;
 mod link;
 mod openapi;
+mod overlays;
 mod places;
 mod walk;
 
@@ -22,7 +23,7 @@ use ligase_domain::{LookedFile, Observation, PathClass, ProbeRef, Seen, Span, Va
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Counts up whenever the same files and the same probes would be seen otherwise.
-const ENGINE_VERSION: u32 = 1;
+const ENGINE_VERSION: u32 = 2;
 /// What the paths of endpoints are for.
 const ROLES: &str = "vocabulary/endpoint-roles.yaml";
 /// What reads like a format and is a template that makes it.
@@ -80,7 +81,8 @@ impl Pack for DocumentsPack {
             .collect();
         let described = ["yaml", "json"].contains(&class.dialect.as_str()) && openapi::is_concerned(text);
         let placed = self.places.concerns(class, text);
-        if concerned.is_empty() && !described && !placed {
+        let laid = class.dialect == "yaml" && overlays::is_concerned(text);
+        if concerned.is_empty() && !described && !placed && !laid {
             return Ok(Vec::new());
         }
         let tree = match crate::yaml::read(text) {
@@ -93,6 +95,8 @@ impl Pack for DocumentsPack {
             }
             // Only its places would be read: a file that cannot be read says nothing of them.
             Err(_) if concerned.is_empty() && class.dialect == "helm-values" => return Ok(Vec::new()),
+            // Only what it lays over others would be read.
+            Err(_) if concerned.is_empty() && !described && !placed => return Ok(Vec::new()),
             // What only looks like a part of a description may be anything.
             Err(_) if concerned.is_empty() && !openapi::looks_whole(text) => return Ok(Vec::new()),
             Err(reason) => return Err(reason),
@@ -104,6 +108,9 @@ impl Pack for DocumentsPack {
             }
             for probe in &concerned {
                 walk::look(probe, &class.dialect, text, &tree, *document, &mut out);
+            }
+            if laid {
+                overlays::look(&tree, *document, &mut out);
             }
             if placed {
                 self.places.look(class, text, &tree, *document, &mut out);
