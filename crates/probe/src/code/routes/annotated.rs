@@ -3,7 +3,7 @@
 //! guards NestJS), `spring.rs` (what guards Spring).
 
 use super::eval::{At, Machine, Val};
-use super::flatten::{braced, join};
+use super::flatten::{braced, does, join};
 use super::guards::Guards;
 use super::nest::Nest;
 use super::out::{Endpoint, Hung, Sink};
@@ -351,6 +351,7 @@ impl<'f> Reading<'_, '_, 'f> {
                         guards,
                         reason,
                         files_only: method.unit.flag("shows"),
+                        does: does(method.unit),
                         anchors: self.anchors(&method),
                         files,
                     });

@@ -5,7 +5,7 @@ use super::eval::{Event, Machine, Route, Val};
 use super::guards::{Guard, Guards};
 use super::out::{Endpoint, Hung, Sink};
 use crate::emit::Facts;
-use ligase_domain::Span;
+use ligase_domain::{Seen, Span};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Routers between an application and a route.
@@ -202,7 +202,9 @@ impl Walk<'_, '_> {
                 handler: self.guards.symbol(machine, &route.handler),
                 guards: hung.clone(),
                 reason,
-                files_only: files_only(spec, &route.handler) || shows(machine, &route.handler),
+                files_only: files_only(spec, &route.handler)
+                    || unit_of(machine, &route.handler).is_some_and(|u| u.flag("shows")),
+                does: unit_of(machine, &route.handler).map_or("", does),
                 anchors: anchors.clone(),
                 files: files.clone(),
             });
@@ -238,12 +240,23 @@ fn reason_of(full: String, path: &str, reason: &'static str, by_path: bool) -> (
     (full, reason)
 }
 
-/// Whether a handler shows what is the same for everybody.
-fn shows(machine: &Machine<'_, '_>, handler: &Val) -> bool {
+/// The function that a handler is in the end.
+fn unit_of<'f>(machine: &Machine<'_, 'f>, handler: &Val) -> Option<&'f Seen> {
     match handler {
-        Val::Unit(file, id, _) => machine.world.files[*file].units.get(&**id).is_some_and(|u| u.flag("shows")),
-        Val::Made(made) => shows(machine, &made.result),
-        _ => false,
+        Val::Unit(file, id, _) => machine.world.files[*file].units.get(&**id).copied(),
+        Val::Made(made) => unit_of(machine, &made.result),
+        _ => None,
+    }
+}
+
+/// What a function does with everybody alike.
+pub(super) fn does(unit: &Seen) -> &'static str {
+    if unit.flag("in_tests") {
+        "answers-in-tests"
+    } else if unit.flag("sends_on") {
+        "redirects"
+    } else {
+        ""
     }
 }
 

@@ -12,6 +12,7 @@ mod flatten;
 mod guards;
 mod names;
 mod nest;
+mod onward;
 mod out;
 mod register;
 mod shows;

@@ -33,6 +33,8 @@ pub(super) struct Endpoint {
     pub reason: &'static str,
     /// What answers serves files, or shows what is the same for everybody.
     pub files_only: bool,
+    /// What it does with everybody alike: `redirects`, `answers-in-tests`, or nothing that is known.
+    pub does: &'static str,
     pub anchors: BTreeMap<String, Span>,
     pub files: BTreeSet<usize>,
 }
@@ -89,7 +91,8 @@ impl<'w, 'f> Sink<'w, 'f> {
             .with("role", role)
             .with("guards", guards)
             .with("chain", if endpoint.reason.is_empty() { "resolved" } else { "unresolved" })
-            .with("chain_reason", endpoint.reason);
+            .with("chain_reason", endpoint.reason)
+            .some("does", endpoint.does);
         self.put(
             "endpoint",
             endpoint.file,

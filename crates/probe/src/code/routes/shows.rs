@@ -138,7 +138,7 @@ fn status(expr: &Expr<'_>) -> bool {
     matches!(&expr.kind, ExprKind::Member(_, name) if name.starts_with("Status") || name.starts_with("SC_") || name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
 }
 
-fn constant(expr: &Expr<'_>) -> bool {
+pub(super) fn constant(expr: &Expr<'_>) -> bool {
     match &expr.kind {
         ExprKind::Text(_) | ExprKind::Number(_) | ExprKind::Bool(_) | ExprKind::Null => true,
         ExprKind::Same(_, inner) => constant(inner),

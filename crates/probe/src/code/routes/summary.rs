@@ -1,6 +1,7 @@
 //! What the body of a function does to a request: whether it refuses, on what condition, whether it hands on, whom it asks.
 //! A function inside counts as part of the one around it, because a middleware is mostly made by a function. Next: `emit.rs`.
 
+use super::onward::{only_in_tests, only_sends_on};
 use super::shows::only_shows;
 use crate::code::model::{BlockKind, Expr, ExprKind, Function, Stmt, StmtKind};
 use crate::emit::{Attributes, texts};
@@ -118,6 +119,10 @@ pub(super) struct Summary {
     always: bool,
     hands_on: bool,
     shows: bool,
+    /// Everything that it answers is where to go instead.
+    sends_on: bool,
+    /// It answers nobody but tests and those who develop it.
+    in_tests: bool,
     pub calls: Vec<String>,
     truths: [bool; 2],
     other_result: bool,
@@ -145,6 +150,8 @@ impl<'t> Reader<'_, 't> {
         let requests: Vec<&str> = function.params.iter().map(|p| p.name).collect();
         self.statements(&function.body, Around::default(), &requests, &mut out);
         out.shows = only_shows(function);
+        out.sends_on = !out.shows && only_sends_on(function);
+        out.in_tests = only_in_tests(function, self.text);
         out
     }
 
@@ -464,7 +471,12 @@ impl Expr<'_> {
 impl Summary {
     /// Whether anything was seen that linking could ask.
     pub(super) fn says_something(&self) -> bool {
-        !self.refuses.is_empty() || self.hands_on || self.shows || !self.calls.is_empty()
+        !self.refuses.is_empty()
+            || self.hands_on
+            || self.shows
+            || self.sends_on
+            || self.in_tests
+            || !self.calls.is_empty()
     }
 
     /// As attributes of a unit.
@@ -482,6 +494,8 @@ impl Summary {
             .some("switches", if self.always { Vec::new() } else { pairs(self.switches) })
             .some("hands_on", self.hands_on)
             .some("shows", self.shows)
+            .some("sends_on", self.sends_on)
+            .some("in_tests", self.in_tests)
             .some("calls", texts(self.calls))
             .some("only_true", self.truths == [false, true] && !self.other_result)
             .some("says_false", self.truths[0])
