@@ -537,8 +537,30 @@ impl<'t> Flow<'_, 't> {
         };
         match source.string(key) {
             Some(key) => self.key(task, value, &key),
+            // A part of it, by its place; what a token says under a name is not the token.
+            None if key.kind() != "slice" && key.kind() != "integer" && self.holds_claims(value) => {
+                self.opaque(source.of(task.node));
+            }
             None => self.open.push(task.at(value)),
         }
+    }
+
+    /// An ID token, read: what it says of somebody, by name. `id_token`, `data["id_token"]`, `data.get("id_token", {})`.
+    pub(super) fn holds_claims(&self, node: Node<'t>) -> bool {
+        let source = self.index.source;
+        let name = match node.kind() {
+            "identifier" => source.of(node).to_owned(),
+            "attribute" => node.child_by_field_name("attribute").map(|a| source.of(a).to_owned()).unwrap_or_default(),
+            "subscript" => node.child_by_field_name("subscript").and_then(|k| source.string(k)).unwrap_or_default(),
+            "call" => {
+                let first = source.arguments(node).positional.first().copied();
+                first.and_then(|k| source.string(k)).unwrap_or_default()
+            }
+            _ => String::new(),
+        };
+        let words = crate::vocabulary::words(&name);
+        words.ends_with(&["id".to_owned(), "token".to_owned()])
+            || matches!(&*words.join(" "), "claims" | "decoded token" | "token claims" | "id token claims")
     }
 
     /// What a mapping holds under a constant key.

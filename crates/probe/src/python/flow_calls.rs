@@ -26,6 +26,11 @@ impl<'t> Flow<'_, 't> {
         {
             return self.key(&task, receiver, &key);
         }
+        // What a token says under a name that is not a constant: something, and not the token.
+        if matches!(method, "get" | "pop") && receiver.is_some_and(|r| self.holds_claims(r)) {
+            let text = source.short(task.node);
+            return self.opaque(&text);
+        }
         // `from alerts.privacy import mask as shortened`: what it is called where it comes from counts too.
         if let Some(cleaned) =
             self.cleaner(&task, &dotted, method).or_else(|| self.cleaner(&task, &origin, last(&origin)))
