@@ -32,8 +32,8 @@ use tokio::sync::MutexGuard;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
 use tracing::Instrument as _;
 
-/// Repositories that need no look and are judged, and made durable, together.
-const SETTLED_AT_ONCE: usize = 64;
+/// Repositories that need no look and are judged, and made durable, together; as many more are judged meanwhile.
+const SETTLED_AT_ONCE: usize = 32;
 /// How often dead letters and lost tasks are looked for while tasks are outstanding.
 const TEND: Duration = Duration::from_secs(1);
 /// Plans that are made while repositories are still looked at, in a large sweep.
@@ -130,6 +130,9 @@ pub fn problem(e: &DocumentError) -> v1::DocumentProblem {
         remedy: e.remedy.clone(),
     }
 }
+
+/// Repositories that are judged, and what they were judged to be, in the same order.
+type Judging = tokio::task::JoinHandle<Result<(Vec<RepositoryId>, Vec<Vec<Judged>>), SweepError>>;
 
 struct Pass {
     app: Arc<App>,
@@ -234,8 +237,15 @@ impl Pass {
     ) -> Result<v1::SweepSummary, SweepError> {
         while ends.try_recv().is_ok() {}
         let known = self.publish_probes().await?;
+        // The next ones are judged while the disk takes the last ones.
+        let mut ahead = None;
         for some in known.chunks(SETTLED_AT_ONCE) {
-            self.settle_repositories(some).await?;
+            if let Some(judging) = ahead.replace(self.judge(some)) {
+                self.follow(judging).await?;
+            }
+        }
+        if let Some(judging) = ahead {
+            self.follow(judging).await?;
         }
         self.settle(&mut ends).await?;
         let early = std::mem::take(&mut self.early);
@@ -359,7 +369,8 @@ impl Pass {
                 self.summary.clones += u64::from(ended.cloned);
                 self.looking.0 += 1;
                 self.teller.tell("looking", self.looking.0, self.looking.1, repository.stable.clone()).await;
-                self.settle_repositories(std::slice::from_ref(&repository)).await?;
+                let judging = self.judge(std::slice::from_ref(&repository));
+                self.follow(judging).await?;
                 self.change_early().await
             }
             Planned::Remedy { intent, base, .. } => self.remedied(&intent, base, &ended.by).await,
@@ -367,8 +378,8 @@ impl Pass {
         }
     }
 
-    /// Judges repositories whose revisions were looked at, and follows their changesets.
-    async fn settle_repositories(&mut self, repositories: &[RepositoryId]) -> Result<(), SweepError> {
+    /// Begins to judge repositories whose revisions were looked at. Nothing is recorded yet.
+    fn judge(&mut self, repositories: &[RepositoryId]) -> Judging {
         let mut seen = Vec::with_capacity(repositories.len());
         for repository in repositories {
             // The manifest is sorted.
@@ -380,8 +391,18 @@ impl Pass {
             }
         }
         let (app, running) = (Arc::clone(&self.app), Arc::clone(&self.running));
+        let judged = blocking(move || {
+            let judged = judging::judge_repositories(&app, &running, &seen)?;
+            Ok((seen, judged))
+        });
+        tokio::task::spawn(judged.in_current_span())
+    }
+
+    /// Makes judgements durable, and follows the changesets of their repositories.
+    async fn follow(&mut self, judging: Judging) -> Result<(), SweepError> {
+        let (seen, mut judged) = judging.await.map_err(|panic| SweepError::Panic(panic.to_string()))??;
+        let (app, running) = (Arc::clone(&self.app), Arc::clone(&self.running));
         let (judged, (changes, anew)) = blocking(move || {
-            let mut judged = judging::judge_repositories(&app, &running, &seen)?;
             let of = |j: &mut Judged| Some((j.anew.take()?, Arc::clone(&j.standing)));
             let anew: Vec<_> = judged.iter_mut().flatten().filter_map(of).collect();
             // One commit for all of them.
