@@ -9,12 +9,13 @@ const ROUNDS: usize = 5;
 #[test]
 fn strangers_the_expired_and_those_of_another_role_are_refused() {
     let mut fleet = Fleet::new(small(3));
-    fleet.start_all(&["c1", "w1", "r1"]);
-    fleet.wait_led();
     let folder = fleet.path().to_owned();
     let run = |arguments: &[&str]| ligase_in(&folder, arguments);
     run(&["certs", "--dir", "strangers", "person/ada", "worker/w2"]).code(0);
+    // Its time is over with the second in which it is made: before anybody leads.
     run(&["certs", "--dir", "certs", "--days", "0", "person/bob"]).code(0);
+    fleet.start_all(&["c1", "w1", "r1"]);
+    fleet.wait_led();
     let url = format!("https://{}", fleet.address("c1"));
     let ask = |stem: &str| {
         let (cert, key) = (format!("{stem}.pem"), format!("{stem}.key"));
