@@ -11,8 +11,13 @@ const WORKERS: [&str; 5] = ["w1", "w2", "w3", "w4", "w5"];
 
 /// Lets every worker take one task and die over it, until no delivery is left.
 fn die_over_all(fleet: &mut Fleet, stage: &str, deliveries: usize) {
+    // A member that names its catalog asks nobody for the organisation's own before it begins: also when nobody leads.
+    let catalog = fleet.path().join("no-catalog");
+    std::fs::create_dir_all(&catalog).expect("the folder is ours");
+    let catalog = catalog.to_str().expect("a path of ours is text").to_owned();
     for _ in 0..deliveries {
-        WORKERS.iter().for_each(|name| fleet.start(name, &[("LIGASE_STOP_AT", stage)]));
+        let stops = [("LIGASE_STOP_AT", stage), ("LIGASE_CATALOG", catalog.as_str())];
+        WORKERS.iter().for_each(|name| fleet.start(name, &stops));
         WORKERS.iter().for_each(|name| fleet.wait_stopped(name));
         WORKERS.iter().for_each(|name| fleet.kill(name));
     }
