@@ -10,21 +10,35 @@ const ROUNDS: usize = 5;
 /// Begins a sweep whose first worker stops with a lease, so that there is something outstanding when the fault comes.
 fn in_mid_sweep(fleet: &mut Fleet, round: usize, fault: impl FnOnce(&mut Fleet)) {
     work_on(&fleet.organisation, round);
+    keep_led(fleet);
     fleet.start("w2", &[("LIGASE_STOP_AT", "fetched")]);
     fleet.pause("w1");
-    let sweep = fleet.begin(&["sweep"]);
-    fleet.wait_stopped("w2");
+    let mut sweep = fleet.begin(&["sweep"]);
+    wait_for("w2 stops at its stage", || {
+        // The fault of the round before may end a term only now.
+        if keep_led(fleet) {
+            sweep = fleet.begin(&["sweep"]);
+        }
+        fleet.is_stopped("w2").then_some(())
+    });
     fault(fleet);
     fleet.kill("w2");
     fleet.resume("w1");
     let _ = sweep.wait();
-    // As whoever runs the coordinator would: one whose term was lost has ended itself, and is started again.
     wait_for("a sweep ends after the fault", || {
-        if !fleet.runs("c1") {
-            fleet.start("c1", &[]);
-        }
+        keep_led(fleet);
         matches!(fleet.ask(&["sweep"]).code, 0 | 1).then_some(())
     });
+}
+
+/// As whoever runs the coordinator would: one whose term was lost has ended itself, and is started again. Whether it was.
+fn keep_led(fleet: &mut Fleet) -> bool {
+    let ended = !fleet.runs("c1");
+    if ended {
+        fleet.start("c1", &[]);
+        fleet.wait_led();
+    }
+    ended
 }
 
 fn begin(nats: NatsServer) -> Fleet {

@@ -86,6 +86,12 @@ impl Refusal {
         // 10008: JetStream is not available for now; 10009: no quorum yet.
         matches!(self, Self::Nobody | Self::Late | Self::Server(10008 | 10009, _))
     }
+
+    /// Whether it may be because a cluster's servers have not all found each other yet.
+    pub(crate) fn is_forming(&self) -> bool {
+        // 10005: no suitable peers for placement. A server without a cluster says 10074 and is not waited for.
+        matches!(self, Self::Server(10005 | 10008 | 10009, _))
+    }
 }
 
 /// A connection, and how long one request over it may take.

@@ -11,6 +11,7 @@ use ligase_domain::{Digest, FieldHasher, Lane, TaskKey, TaskKind};
 use ligase_proto::v1;
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Largest task, in bytes. A task names things, it does not carry them.
 pub(crate) const TASK_BYTES_MAX: usize = 64 * 1024;
@@ -24,6 +25,8 @@ const LETTERS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 const ACK_PENDING_MAX: u32 = 10_000;
 /// Pulls of one consumer that may wait at the server; ours never wait there.
 const WAITING_MAX: u32 = 512;
+/// How long the servers of a cluster may take to find each other before it is an error.
+const FORMING: Duration = Duration::from_secs(10);
 /// Requests of one `ensure` in flight.
 const MAKING: usize = 16;
 
@@ -211,7 +214,7 @@ impl Topology {
     pub(crate) async fn ensure(&self, link: &Link) -> Result<(), QueueError> {
         for config in self.streams() {
             let name = config["name"].as_str().unwrap_or_default().to_owned();
-            match link.api(&format!("STREAM.CREATE.{name}"), &config).await {
+            match once_formed(link, &format!("STREAM.CREATE.{name}"), &config).await {
                 Ok(_) => {}
                 // 10058: there is one of this name with another configuration.
                 Err(Refusal::Server(10058, _)) => {
@@ -233,8 +236,19 @@ impl Topology {
 /// Makes one consumer; `named` is its name and, where it has one, its filter.
 async fn make(link: &Link, stream: &'static str, named: String, config: Value) -> Result<(), QueueError> {
     let request = json!({ "stream_name": stream, "config": config });
-    let made = link.api(&format!("CONSUMER.CREATE.{stream}.{named}"), &request).await;
+    let made = once_formed(link, &format!("CONSUMER.CREATE.{stream}.{named}"), &request).await;
     made.map(drop).map_err(|refusal| refusal.into_error(&format!("making consumer {named} of {stream}")))
+}
+
+/// Asks again while a cluster's servers have not all found each other: they start together, and so does who asks.
+async fn once_formed(link: &Link, what: &str, request: &Value) -> Result<Value, Refusal> {
+    let until = Instant::now() + FORMING;
+    loop {
+        match link.api(what, request).await {
+            Err(refusal) if refusal.is_forming() && Instant::now() < until => tokio::time::sleep(FORMING / 40).await,
+            ended => return ended,
+        }
+    }
 }
 
 pub(crate) fn nanos(duration: Duration) -> u64 {
