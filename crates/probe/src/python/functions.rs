@@ -29,6 +29,8 @@ struct Body {
     calls: Vec<String>,
     passes: Vec<String>,
     returned: Vec<String>,
+    /// It asks whether somebody is known.
+    asks: bool,
     /// `return a if flag else b`.
     chosen: Option<Value>,
 }
@@ -170,6 +172,16 @@ impl<'t> Reading<'_, 't> {
         }
     }
 
+    /// What it does about who asks: "first" where strangers are turned away before anything else, "somewhere" where it is asked.
+    fn asks(&self, definition: &Definition<'t>, asked: bool) -> &'static str {
+        let body = definition.node.child_by_field_name("body").filter(|_| asked);
+        match body.map(|b| super::asks::turns_strangers_away(self.index, b)) {
+            Some(true) => "first",
+            Some(false) => "somewhere",
+            None => "",
+        }
+    }
+
     /// How a permission answers: "safe" where it asks for the method, "always" where it answers nothing but yes.
     fn permits(&self, definition: &Definition<'t>) -> &'static str {
         if definition.name != "has_permission" {
@@ -219,6 +231,7 @@ impl<'t> Reading<'_, 't> {
         };
         let name = node.child_by_field_name("attribute").map_or("", |a| self.index.source.of(a));
         let Some(holder) = self.index.source.dotted(object) else { return };
+        body.asks |= super::asks::says_who(&holder, name);
         let first = holder.split('.').next().unwrap_or_default();
         if !self.is_request(function, first) {
             return;
@@ -322,6 +335,7 @@ impl<'t> Reading<'_, 't> {
             .some("none_missing", body.none_when_missing)
             .some("optional_return", optional_return)
             .some("credential", body.credential)
+            .some("asks", self.asks(definition, body.asks))
             .some("request", request)
             .some("path_dependent", body.path_dependent)
             .some("calls", texts(body.calls))

@@ -2,6 +2,7 @@
 //! fields, functions, routes, log calls, patterns that are data. Nothing here knows where the file lies: that is linked.
 //! Next: `index.rs`, `routes.rs`, `functions.rs`, `logs.rs`, then `link/mod.rs`.
 
+mod asks;
 mod columns;
 mod django;
 pub(crate) mod emit;

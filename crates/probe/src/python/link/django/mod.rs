@@ -7,7 +7,7 @@ mod tables;
 
 use super::Out;
 use super::endpoints::value;
-use super::guards::{Guards, Kind};
+use super::guards::{Guard, Guards, Kind, Verdict};
 use super::routers::{Hung, push};
 use super::views::{self, ANSWERS, lineage, method, setting};
 use super::world::{Facts, MODULE, Target, World};
@@ -385,15 +385,17 @@ impl<'f> Reading<'_, '_, '_, '_, '_, '_, 'f> {
         }
     }
 
-    /// A handler that looks at who asks and refuses, inside: a guard that is not recognised, never none.
+    /// A handler that looks at who asks: whoever turns strangers away before anything else guards itself; one that refuses
+    /// somewhere has a guard that is not recognised, never none; one that only asks may answer everybody otherwise.
     fn inside(&self, file: usize, function: &str, seen: &Seen, hung: &mut Vec<Hung>) {
-        if seen.flag("credential") && seen.has("refuses") {
-            push(
-                hung,
-                views::unknown(&self.world.symbol(&Target::Function(file, function.to_owned()))),
-                "decorator",
-                false,
-            );
+        let symbol = || self.world.symbol(&Target::Function(file, function.to_owned()));
+        let asks = seen.str("asks");
+        if asks != "first" && seen.flag("credential") && seen.has("refuses") {
+            push(hung, views::unknown(&symbol()), "decorator", false);
+        } else if !asks.is_empty() {
+            let guard =
+                Guard { symbol: symbol(), kind: Kind::Authentication, optional: asks != "first", scheme: false };
+            push(hung, Verdict::of(guard), "handler", false);
         }
     }
 
