@@ -75,6 +75,70 @@ pub(crate) fn refuse_told(text: &str, call: &Range<usize>) -> Result<(), Refusal
     }
 }
 
+/// Lines above a call in which a loop is looked for.
+const LOOP_LINES: usize = 200;
+/// What a loop's line is made of beside its names.
+const LOOP_WORDS: &[&str] =
+    &["for", "in", "of", "const", "let", "var", "range", "async", "await", "final", "forEach", "map", "_"];
+
+/// Refuses what would leave lines that cannot be told apart: all of a loop alike, or one that begins with whom it is about and
+/// says an error of nobody.
+pub(crate) fn refuse_alike(
+    text: &str,
+    call: &Range<usize>,
+    values: &[Range<usize>],
+    left: &str,
+    instead: &str,
+) -> Result<(), Refusal> {
+    let refused = |what: String| Err(Refusal::new("value-tells-lines-apart", what));
+    if names_nobody(left, instead) {
+        return refused("it begins with whom it is about; log an id there".to_owned());
+    }
+    for value in values.iter().filter_map(|v| text.get(v.clone())) {
+        let Some(head) = words(value).next().filter(|h| !h.starts_with(|c: char| c.is_ascii_digit())) else { continue };
+        let Some(turns) = loop_over(text, call.start, head) else { continue };
+        let others = words(turns).filter(|w| !LOOP_WORDS.contains(w)).any(|w| words(left).any(|l| l == w));
+        if !others {
+            return refused(format!("nothing else says for which {head} of a loop it is; log its id"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the message is what went, and an error.
+fn names_nobody(call: &str, instead: &str) -> bool {
+    let message = call.find(['"', '\'', '`']).and_then(|at| call.get(at + 1..)).unwrap_or_default();
+    let Some(rest) = message.trim_start().strip_prefix(instead).and_then(|r| r.trim_start().strip_prefix(':')) else {
+        return false;
+    };
+    let said = |w: &&str| {
+        !matches!(*w, "err" | "error" | "e" | "ex" | "exc" | "exception" | "message" | "s" | "v" | "d" | "r" | "w")
+    };
+    words(rest).filter(said).count() == 0
+}
+
+/// The line that begins the loop over `head` around a place, by how far lines are indented.
+fn loop_over<'t>(text: &'t str, at: usize, head: &str) -> Option<&'t str> {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let mut lines = text.get(..at)?.rsplit('\n').take(LOOP_LINES);
+    let mut around = lines.next().map(indent)?;
+    for line in lines.filter(|l| !l.trim().is_empty()) {
+        if indent(line) >= around {
+            continue;
+        }
+        around = indent(line);
+        let own = line.trim_start();
+        let turns = own.starts_with("for ") || own.starts_with("for(") || own.starts_with("async for ");
+        if (turns || own.contains(".forEach(") || own.contains(".map(")) && words(own).any(|w| w == head) {
+            return Some(own);
+        }
+        if own.starts_with("def ") || own.starts_with("async def ") || own.starts_with("func ") {
+            return None;
+        }
+    }
+    None
+}
+
 fn is_name(text: &str) -> bool {
     text.len() > 2 && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
@@ -141,6 +205,31 @@ mod tests {
             "log.error(f\"bad {param} in [redacted]\")"
         ));
         assert!(!half(taken, "log.error(f\"bad {param} in {header}\")", "header", "log.error(f\"bad [redacted]\")"));
+    }
+
+    #[test]
+    fn lines_are_still_told_apart() {
+        let alike = |text: &str, call: &str, value: &str, left: &str| {
+            let at = text.find(call).unwrap();
+            let v = text[at..].find(value).map(|n| at + n).unwrap();
+            refuse_alike(text, &(at..at + call.len()), std::slice::from_ref(&(v..v + value.len())), left, "[redacted]")
+                .is_err()
+        };
+        let text =
+            "\tfor _, s := range subs {\n\t\tif err != nil {\n\t\t\tlog.Printf(\"failed %s: %v\", s.Email, err)\n";
+        let call = "log.Printf(\"failed %s: %v\", s.Email, err)";
+        assert!(alike(text, call, "s.Email", "log.Printf(\"failed [redacted]: %v\", err)"));
+        let both = "for s in subs:\n    log.info(f\"{s.id} {s.email}\")\n";
+        assert!(!alike(both, "log.info(f\"{s.id} {s.email}\")", "s.email", "log.info(f\"{s.id} [redacted]\")"));
+        // The loop before it is over.
+        let over = "def f(s):\n    for s in subs:\n        pass\n    log.info(f\"to {s.email}\")\n";
+        assert!(!alike(over, "log.info(f\"to {s.email}\")", "s.email", "log.info(\"to [redacted]\")"));
+        let other = "for n in range(3):\n    log.info(f\"to {s.email}\")\n";
+        assert!(!alike(other, "log.info(f\"to {s.email}\")", "s.email", "log.info(\"to [redacted]\")"));
+        let first = "log.warn(`${usr.email}: ${err}`)";
+        assert!(alike(first, first, "usr.email", "log.warn(`[redacted]: ${err}`)"));
+        let said = "log.warn(`${usr.email}: no mail sent ${err}`)";
+        assert!(!alike(said, said, "usr.email", "log.warn(`[redacted]: no mail sent ${err}`)"));
     }
 
     #[test]

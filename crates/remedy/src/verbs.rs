@@ -125,6 +125,7 @@ fn drop_values(
     }
     said::refuse_half(source.as_str(), call, values, left)?;
     said::refuse_told(source.as_str(), call)?;
+    said::refuse_alike(source.as_str(), call, values, left, instead)?;
     Ok(edits)
 }
 

@@ -36,7 +36,10 @@ pub fn drop_values(
     }
     let mut edits = dropped.edits;
     for (open, gone) in &dropped.items {
-        edits.extend(remove_items(&scan, source, *open, gone));
+        edits.extend(match emptied(&scan, *open, gone) {
+            Some(edit) => vec![edit],
+            None => remove_items(&scan, source, *open, gone),
+        });
     }
     if source.dialect() == "go" {
         used_still(source, &edits)?;
@@ -250,6 +253,31 @@ fn placeholders(text: &str, braces: bool) -> Option<Vec<Range<usize>>> {
     Some(found)
 }
 
+/// An object of which nothing is left goes too, where it is an argument beside others; else its braces stand together.
+fn emptied(scan: &Scan<'_>, open: usize, gone: &BTreeSet<usize>) -> Option<TextEdit> {
+    let close = scan.partner[open]?;
+    if !scan.is(open, "{") || gone.len() != scan.items(open).len() {
+        return None;
+    }
+    let end = |at: usize| scan.tokens[at].end;
+    let arguments = scan.inside[open].filter(|o| scan.is(*o, "(")).map(|o| scan.items(o)).unwrap_or_default();
+    let at = arguments.iter().position(|i| i.tokens == (open..close + 1));
+    Some(match at {
+        Some(0) if arguments.len() > 1 => {
+            TextEdit::remove(scan.tokens[open].start..scan.tokens[arguments[1].tokens.start].start)
+        }
+        Some(at) if at > 0 => {
+            let (own, before) = (arguments[at].comma, arguments[at - 1].comma);
+            match (own, before) {
+                // The comma before it is the last one then.
+                (Some(own), Some(before)) => TextEdit::remove(end(before)..end(own)),
+                _ => TextEdit::remove(end(arguments[at - 1].tokens.end - 1)..end(close)),
+            }
+        }
+        _ => TextEdit::remove(end(open)..scan.tokens[close].start),
+    })
+}
+
 /// Removes items with the commas and white space that belong to them; what has its line goes with the line.
 fn remove_items(scan: &Scan<'_>, source: &SourceText, open: usize, gone: &BTreeSet<usize>) -> Vec<TextEdit> {
     let items = scan.items(open);
@@ -318,6 +346,11 @@ mod tests {
             ("typescript", "log.info({ u, ssn: p.ssn }, 'd');\n", "log.info({ u }, 'd');\n"),
             ("typescript", "log.info({ ssn: p.ssn, u: 1 }, 'd');\n", "log.info({ u: 1 }, 'd');\n"),
             ("typescript", "log.info('d', {\n  u,\n  ssn: p.ssn,\n});\n", "log.info('d', {\n  u,\n});\n"),
+            ("typescript", "log.info('d', {\n  ssn: p.ssn,\n});\n", "log.info('d');\n"),
+            ("typescript", "log.info(\n  'd',\n  { ssn: p.ssn },\n);\n", "log.info(\n  'd',\n);\n"),
+            ("typescript", "log.info('d', { ssn: p.ssn }, u);\n", "log.info('d', u);\n"),
+            ("typescript", "log.info({ ssn: p.ssn }, 'd');\n", "log.info('d');\n"),
+            ("typescript", "log.info({ ssn: p.ssn });\n", "log.info({});\n"),
             ("typescript", "log.info('d %s of %s', p.ssn, u);\n", "log.info('d [redacted] of %s', u);\n"),
             ("javascript", "console.log('d', p.ssn, u)\n", "console.log('d', '[redacted]', u)\n"),
             ("javascript", "console.log(\"d \" + p.ssn + u)\n", "console.log(\"d \" + \"[redacted]\" + u)\n"),

@@ -50,7 +50,7 @@ def needs_refill(courses: Iterable[Course], today: date, ahead: int = 5) -> list
     """Courses that end within some days, the first to end first."""
     ending = [c for c in courses if today <= c.lasts_until() <= today + timedelta(days=ahead)]
     for course in ending:
-        logger.info("refill of %s is due", course.medication)
+        logger.info("refill %d of %s is due", course.key, course.medication)
     return sorted(ending, key=lambda c: (c.lasts_until(), c.key))
 
 
