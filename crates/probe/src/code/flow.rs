@@ -318,7 +318,7 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             if is_flag(ty) {
                 return;
             }
-            if let Some(class) = self.class_name(ty) {
+            if let Some(class) = self.class_name(ty).filter(|c| !self.only_holds(c)) {
                 return self.whole(task, &class);
             }
         }
@@ -592,7 +592,16 @@ impl<'m, 't> Flow<'_, 'm, 't> {
         }
     }
 
+    /// Whether a type holds only what is told by itself: the user of an error tracker, a list of tags.
+    fn only_holds(&self, class: &str) -> bool {
+        let holders = self.vocabulary.sinks.languages.get(self.language).map(|l| l.holders.as_slice());
+        holders.is_some_and(|h| !h.is_empty() && h.contains(&self.index.origin(class)))
+    }
+
     pub(super) fn whole(&mut self, task: &Task<'m, 't>, class: &str) {
+        if self.only_holds(class) {
+            return;
+        }
         let cleaned = task.cleaned.as_ref();
         let anchor = task.anchored();
         if self.out.wholes.iter().any(|w| w.anchor == anchor && w.class == class) {

@@ -3,6 +3,7 @@
 
 use super::flow::{Cleaned, Flow, MAX_HOPS, Reached, Task, Via};
 use super::index::label;
+use super::logs::verbs;
 use super::model::{Call, Expr, ExprKind};
 use crate::vocabulary::words;
 use std::collections::HashMap;
@@ -147,9 +148,20 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             );
             let inside = if formats { task.clone().via(Via::Format) } else { task.clone() };
             let inside = Task { dumped: (task.dumped && !formats) || dumps, ..inside };
-            self.inputs(&inside, receiver, call);
+            match call.args.first().and_then(|a| a.value.text()).filter(|_| matches!(method, "Sprintf" | "Errorf")) {
+                Some(format) => self.formatted(&inside, format, call),
+                None => self.inputs(&inside, receiver, call),
+            }
         }
         passes
+    }
+
+    /// Go's format: the verbs for a type, a truth and an address tell nothing of the value.
+    fn formatted(&mut self, task: &Task<'m, 't>, format: &str, call: &'m Call<'t>) {
+        let verbs = verbs(format);
+        let told = |at: usize| !matches!(verbs.get(at), Some('T' | 't' | 'p'));
+        let args = call.args.iter().skip(1).enumerate().filter(|(at, _)| told(*at)).map(|(_, a)| &a.value);
+        self.push_all(task, args);
     }
 
     /// `new Foo(…)`: an object of a class; of a plain class, what goes in.
@@ -300,12 +312,18 @@ impl<'m, 't> Flow<'_, 'm, 't> {
         let mut parts = words(method);
         let by = parts.iter().position(|w| matches!(w.as_str(), "by" | "from" | "for" | "with" | "of"));
         let by_what = by.is_some();
+        // `getDateOfBirth` gives a date of birth and no date.
+        let full = by.filter(|at| parts[*at] == "of" && *at > 1).map(|_| parts[1..].join("_")).unwrap_or_default();
         parts.truncate(by.unwrap_or(parts.len()));
         let verb = parts.first().cloned().unwrap_or_default();
         let verb = verb.as_str();
         let produced = parts.len() > 1 && self.vocabulary.sinks.producers.iter().any(|p| p == verb);
         if produced {
             let rest = parts[1..].join("_");
+            let hit = self.classified(&full, "").filter(|_| receiver.is_some() && call.args.is_empty());
+            if let Some(hit) = hit {
+                return self.leaf(task, &format!("{dotted}()"), hit);
+            }
             if let Some(hit) = self.classified(&rest, &format!("{owner} {verb}")) {
                 return self.leaf(task, &format!("{dotted}()"), hit);
             }

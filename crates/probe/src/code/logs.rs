@@ -6,6 +6,7 @@ use super::Reading;
 use super::flow::{Reached, Task, Via, follow};
 use super::flow_calls::pairs;
 use super::index::{Index, Placed, label};
+use super::instruments::{Instruments, own_module};
 use super::model::{Call, Expr, ExprKind};
 use crate::emit::{Attributes, Emit, texts};
 use crate::lexical::around::only_for_debugging;
@@ -21,6 +22,8 @@ const MAX_WHOLES: usize = 6;
 const MAX_FILE_STEPS: usize = 200_000;
 /// Calls of `logger.child(…).info` that are looked through.
 const MAX_CHAIN: usize = 16;
+/// Loggers and metrics of one file that other files are told of.
+const MAX_TOLD: usize = 64;
 
 /// What kind of sink a call is.
 struct Sink {
@@ -31,6 +34,8 @@ struct Sink {
     skip: usize,
     /// The name that another file must give a logger under.
     pending: String,
+    /// Methods of the same receiver, which may stand before it in a chain.
+    adds: Vec<String>,
 }
 
 /// What is known of the loggers of one file.
@@ -39,6 +44,7 @@ struct Logs<'r, 'm, 't> {
     index: &'r Index<'m, 't>,
     sinks: &'r LanguageSinks,
     language: &'r str,
+    instruments: Instruments<'r, 'm, 't>,
     /// Names that are bound to a logger: library and sink.
     bound: BTreeMap<String, (String, String)>,
 }
@@ -47,7 +53,8 @@ struct Logs<'r, 'm, 't> {
 pub(super) fn emit<'m, 't>(reading: &Reading<'_, 't>, index: &Index<'m, 't>, out: &mut Emit<'_>) {
     let language = super::language_of(&reading.class.dialect);
     let Some(sinks) = reading.vocabulary.sinks.languages.get(language) else { return };
-    let mut logs = Logs { reading, index, sinks, language, bound: BTreeMap::new() };
+    let instruments = Instruments::new(index, sinks);
+    let mut logs = Logs { reading, index, sinks, language, instruments, bound: BTreeMap::new() };
     logs.bound = logs.bound_loggers();
     let (mut spent, mut within, mut wrappers) = (0, BTreeSet::<(u32, u32)>::new(), BTreeSet::new());
     // An outer call comes before those that it holds, so that a chain is told once.
@@ -139,32 +146,33 @@ impl<'m, 't> Logs<'_, 'm, 't> {
                 usize::from(!found.first.is_empty()),
             ));
         }
-        let (object, method) = dotted.rsplit_once('.').unwrap_or(("", &dotted));
-        let last = object.rsplit('.').next().unwrap_or_default().trim_end_matches("()");
-        if let Some(found) =
-            self.sinks.methods.iter().find(|m| {
-                m.names.iter().any(|n| n == method) && m.receivers.iter().any(|r| r.eq_ignore_ascii_case(last))
-            })
-        {
-            return Some(self.sink(&found.sink, &found.stack, found.level.as_ref(), 0));
+        let instrument = self.instruments.find(call, placed, &dotted, self.language == "typescript");
+        let instrument = instrument.map(|(found, pending)| Sink {
+            pending,
+            adds: found.names.clone(),
+            ..self.sink(&found.sink, &found.stack, found.level.as_ref(), 0)
+        });
+        if instrument.as_ref().is_some_and(|i| i.pending.is_empty()) {
+            return instrument;
         }
+        let (object, method) = dotted.rsplit_once('.').unwrap_or(("", &dotted));
         if object.is_empty() {
             return self.wrapper(&dotted);
         }
-        let level = self.sinks.levels.get(method)?;
-        let (stack, kind, pending) = self.logger(object, placed)?;
-        Some(Sink { kind, stack, level: level.clone(), skip: 0, pending })
+        // What another file may have made is a logger first.
+        let Some(level) = self.sinks.levels.get(method) else { return instrument };
+        let Some((stack, kind, pending)) = self.logger(object, placed) else { return instrument };
+        Some(Sink { kind, stack, level: level.clone(), skip: 0, pending, adds: Vec::new() })
     }
 
     fn sink(&self, kind: &str, stack: &str, level: Option<&String>, skip: usize) -> Sink {
         let level = level.cloned().unwrap_or_else(|| "none".to_owned());
-        Sink { kind: kind.to_owned(), stack: stack.to_owned(), level, skip, pending: String::new() }
+        Sink { kind: kind.to_owned(), stack: stack.to_owned(), level, skip, pending: String::new(), adds: Vec::new() }
     }
 
     /// A function of another file of the repository whose name says that it logs.
     fn wrapper(&self, name: &str) -> Option<Sink> {
-        let module =
-            self.index.imported(name).filter(|m| m.starts_with(['.', '@', '~', '#']) || m.starts_with("src/"))?;
+        let module = self.index.imported(name).filter(|m| own_module(m))?;
         let parts = words(module.rsplit('.').next().unwrap_or(name));
         parts
             .iter()
@@ -190,7 +198,7 @@ impl<'m, 't> Logs<'_, 'm, 't> {
         let bare = last.trim_end_matches("()");
         let first = at.split('.').next().unwrap_or_default();
         let elsewhere = self.index.imported(first.trim_end_matches("()"));
-        let own = elsewhere.is_some_and(|m| m.starts_with(['.', '@', '~', '#']) || m.starts_with("src/"));
+        let own = elsewhere.is_some_and(own_module);
         if self.sinks.names.iter().any(|n| n == bare) {
             // A value of this file that is something else than a logger.
             let other = self.index.bound(placed.scope, at).iter().any(|b| {
@@ -245,7 +253,8 @@ impl<'m, 't> Logs<'_, 'm, 't> {
         for (_, inner) in chain {
             let method = inner.callee.last().unwrap_or_default();
             let adds = self.sinks.chain_methods.iter().any(|m| m == method) && !self.sinks.levels.contains_key(method)
-                || matches!(method, "addKeyValue" | "addArgument");
+                || matches!(method, "addKeyValue" | "addArgument")
+                || sink.adds.iter().any(|m| m == method);
             if adds && !inner.args.is_empty() {
                 tasks.extend(pairs(&own, inner, 0, Via::Extra));
             }
@@ -355,8 +364,13 @@ impl<'m, 't> Logs<'_, 'm, 't> {
             .map(|(name, (stack, _))| {
                 Attributes::default().with("name", name.as_str()).with("stack", stack.as_str()).value()
             })
-            .take(16)
+            .take(MAX_TOLD)
             .collect();
+        let made = self.instruments.made_here();
+        list.extend(made.iter().filter(|(name, _)| imported(name)).take(MAX_TOLD).map(|(name, stack)| {
+            let told = Attributes::default().with("name", name.as_str()).with("stack", stack.as_str());
+            told.with("instrument", true).value()
+        }));
         let functions = wrappers.iter().take(16);
         list.extend(
             functions.map(|f| {
@@ -400,7 +414,7 @@ fn told<'m, 't>(own: &Task<'m, 't>, call: &'m Call<'t>, skip: usize) -> Vec<Task
 }
 
 /// The verbs of a format, one for each argument.
-fn verbs(format: &str) -> Vec<char> {
+pub(super) fn verbs(format: &str) -> Vec<char> {
     let (mut out, mut chars) = (Vec::new(), format.chars().peekable());
     while let Some(c) = chars.next() {
         if c != '%' {

@@ -6,6 +6,7 @@ mod fields;
 pub(crate) mod flow;
 mod flow_calls;
 pub(crate) mod index;
+mod instruments;
 mod link;
 mod logs;
 pub(crate) mod lower;

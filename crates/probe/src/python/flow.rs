@@ -169,6 +169,13 @@ impl<'t> Task<'t> {
     }
 }
 
+/// Whether a slice leaves a few characters of an end: `[-4:]`, `[:4]`.
+fn few(slice: &str) -> bool {
+    let folded: String = slice.chars().filter(|c| !c.is_whitespace()).take(16).collect();
+    let count = folded.strip_prefix('-').and_then(|s| s.strip_suffix(':')).or_else(|| folded.strip_prefix(':'));
+    count.and_then(|n| n.parse::<u8>().ok()).is_some_and(|n| n <= 6)
+}
+
 /// One sink's question.
 pub(crate) struct Flow<'a, 't> {
     pub(super) index: &'a Index<'t>,
@@ -540,6 +547,14 @@ impl<'t> Flow<'_, 't> {
             // A part of it, by its place; what a token says under a name is not the token.
             None if key.kind() != "slice" && key.kind() != "integer" && self.holds_claims(value) => {
                 self.opaque(source.of(task.node));
+            }
+            None if key.kind() == "slice" && few(source.of(key)) => {
+                let by = format!("{}[{}]", source.short(value), source.of(key)).into();
+                self.open.push(Task {
+                    cleaned: Some(Cleaned { by, hash: false }),
+                    anchor: Some(task.anchored()),
+                    ..task.at(value)
+                });
             }
             None => self.open.push(task.at(value)),
         }

@@ -87,7 +87,7 @@ fn sink_of<'t>(
     let origin = plain(&index.origin(&dotted));
     if let Some(found) = sinks.functions.iter().find(|f| f.symbols.contains(&origin)) {
         // A method or function of the file that only has the name of a sink is not one.
-        if index.by_qualified.contains_key(&dotted) {
+        if index.by_qualified.contains_key(&dotted) || (found.failing && !fails(index, call.node)) {
             return None;
         }
         let level = found.level.clone().unwrap_or_else(|| "none".to_owned());
@@ -100,7 +100,7 @@ fn sink_of<'t>(
     if let Some(found) = sinks.methods.iter().find(|m| {
         m.names.iter().any(|n| n == method)
             && m.receivers.iter().any(|r| r == "*" || r == last(object))
-            && imports_one(index, &m.imports)
+            && (imports_one(index, &m.imports) || asked_for(index, call.node, &m.then))
     }) {
         let level = found.level.clone().unwrap_or_else(|| "none".to_owned());
         return Some((
@@ -120,6 +120,44 @@ fn sink_of<'t>(
     let skip = usize::from(method == "log");
     let level = level.cloned().unwrap_or_else(|| "none".to_owned());
     Some((dotted.clone(), Sink { kind: "logger".to_owned(), stack, level, context, skip }))
+}
+
+/// Names of statuses of errors, where they are not numbers: `status.HTTP_404_NOT_FOUND`, `HTTPStatus.CONFLICT`.
+const FAILURES: &[&str] = &[
+    "BAD_REQUEST",
+    "UNAUTHORIZED",
+    "PAYMENT_REQUIRED",
+    "FORBIDDEN",
+    "NOT_FOUND",
+    "NOT_ACCEPTABLE",
+    "CONFLICT",
+    "GONE",
+    "UNPROCESSABLE_ENTITY",
+    "TOO_MANY_REQUESTS",
+    "INTERNAL_SERVER_ERROR",
+    "BAD_GATEWAY",
+    "SERVICE_UNAVAILABLE",
+];
+
+/// Whether an answer is one of an error: by the status among its arguments, or by what is returned beside it.
+fn fails(index: &Index<'_>, call: Node<'_>) -> bool {
+    let arguments = index.source.arguments(call);
+    let named = ["status", "status_code", "code"].iter().find_map(|n| arguments.get(n));
+    let beside = call.parent().filter(|p| matches!(p.kind(), "expression_list" | "tuple"));
+    let beside = beside.filter(|p| p.parent().is_some_and(|r| r.kind() == "return_statement"));
+    let beside = beside.and_then(|p| p.named_child(1)).filter(|n| n.id() != call.id());
+    let given = [named, arguments.positional.get(1).copied(), beside];
+    given.into_iter().flatten().any(|status| {
+        let text = last(index.source.of(status));
+        let number = text.parse::<u16>().is_ok_and(|n| (400..600).contains(&n));
+        number || text.starts_with("HTTP_4") || text.starts_with("HTTP_5") || FAILURES.contains(&text)
+    })
+}
+
+/// Whether what a call gives is asked for one of some methods: `LOGINS.labels(…).inc()`.
+fn asked_for(index: &Index<'_>, call: Node<'_>, methods: &[String]) -> bool {
+    let asked = call.parent().filter(|p| p.kind() == "attribute").and_then(|p| p.child_by_field_name("attribute"));
+    asked.is_some_and(|name| methods.iter().any(|m| m == index.source.of(name)))
 }
 
 /// Whether a file imports one of some modules; it need not where there are none.

@@ -136,6 +136,8 @@ pub(crate) struct LanguageSinks {
     pub(crate) methods: Vec<SinkMethods>,
     /// Functions that name a value and hand it on: `zap.String("email", email)`.
     pub(crate) fields: Vec<String>,
+    /// Types that hold only what calls told them that are sinks by themselves: the user of an error tracker.
+    pub(crate) holders: Vec<String>,
 }
 
 impl LanguageSinks {
@@ -147,6 +149,7 @@ impl LanguageSinks {
         self.functions.extend(other.functions);
         self.methods.extend(other.methods);
         self.fields.extend(other.fields);
+        self.holders.extend(other.holders);
         if !other.unknown.is_empty() {
             self.unknown = other.unknown;
         }
@@ -173,6 +176,9 @@ pub(crate) struct SinkFunctions {
     /// Only where the first argument is one of these, which is then no value: `fmt.Fprintf(os.Stderr, …)`.
     #[serde(default)]
     pub(crate) first: Vec<String>,
+    /// Only where the status among the arguments, or beside what is returned, is that of an error.
+    #[serde(default)]
+    pub(crate) failing: bool,
 }
 
 #[derive(Deserialize)]
@@ -181,12 +187,28 @@ pub(crate) struct SinkMethods {
     pub(crate) sink: String,
     pub(crate) stack: String,
     pub(crate) level: Option<String>,
-    /// The last name of the receiver; "*" for any.
+    /// The last name of the receiver; "*" for any, "*Counter" for any that ends so.
+    #[serde(default)]
     pub(crate) receivers: Vec<String>,
     pub(crate) names: Vec<String>,
     /// The file must import one of these modules.
     #[serde(default)]
     pub(crate) imports: Vec<String>,
+    /// Or what the call gives must be asked for one of these: `.labels(…).inc()`.
+    #[serde(default)]
+    pub(crate) then: Vec<String>,
+    /// Calls and types that make the receiver, whatever it is called.
+    #[serde(default)]
+    pub(crate) made: Vec<String>,
+    /// Last names of calls that make something else of the same name: `document.createElement("span")`.
+    #[serde(default, rename = "not-made")]
+    pub(crate) not_made: Vec<String>,
+    /// The type that the first argument must be of.
+    #[serde(default)]
+    pub(crate) first: Vec<String>,
+    /// Methods that hand the receiver on: `Counter.builder(…).description(…).tag(…)`.
+    #[serde(default)]
+    pub(crate) chain: Vec<String>,
 }
 
 #[derive(Deserialize, Default)]

@@ -6,7 +6,7 @@ mod classify;
 mod document;
 
 pub(crate) use classify::{Classifier, Hit, words};
-pub(crate) use document::{KindDocument, LanguageSinks, Stack};
+pub(crate) use document::{KindDocument, LanguageSinks, SinkMethods, Stack};
 
 use document::{DataClasses, Encryption, EndpointRoles, Guards, LogSinks, Sanitizers, Stacks};
 use ligase_catalog::CatalogFile;

@@ -30,6 +30,8 @@ const SCRIPT_FOLDERS: &[&str] = &[
 /// Loggers and logging functions by file and name.
 struct Loggers<'f> {
     loggers: HashMap<(usize, &'f str), &'f str>,
+    /// Metrics and spans, which are no loggers.
+    instruments: HashMap<(usize, &'f str), &'f str>,
     functions: HashMap<usize, Vec<&'f str>>,
 }
 
@@ -49,11 +51,13 @@ pub(super) fn emit(vocabulary: &Vocabulary, world: &World<'_>, out: &mut Out<'_,
 
 impl<'f> Loggers<'f> {
     fn new(world: &World<'f>) -> Self {
-        let mut out = Self { loggers: HashMap::new(), functions: HashMap::new() };
+        let mut out = Self { loggers: HashMap::new(), instruments: HashMap::new(), functions: HashMap::new() };
         for (at, file) in world.files.iter().enumerate() {
             for name in file.seen("code-logger").flat_map(|s| s.list("names")).filter_map(Value::as_map) {
                 if name.flag("function") {
                     out.functions.entry(at).or_default().push(name.str("name"));
+                } else if name.flag("instrument") {
+                    out.instruments.insert((at, name.str("name")), name.str("stack"));
                 } else {
                     out.loggers.insert((at, name.str("name")), name.str("stack"));
                 }
@@ -77,6 +81,10 @@ impl<'f> Loggers<'f> {
             Target::Inside(at, inside) if at != file => {
                 let method = seen.str("callee").rsplit('.').next().unwrap_or_default().to_owned();
                 let first = inside.split('.').next().unwrap_or_default().to_owned();
+                if seen.str("sink") != "logger" {
+                    let made = |name: &str| self.instruments.get(&(at, name)).is_some_and(|stack| *stack == own);
+                    return (made(&inside) || made(&first)).then(|| (own.to_owned(), Some(at)));
+                }
                 let known =
                     self.loggers.get(&(at, inside.as_str())).or_else(|| self.loggers.get(&(at, first.as_str())));
                 let functions = self.functions.get(&at).map(Vec::as_slice).unwrap_or_default();

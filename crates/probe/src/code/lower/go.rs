@@ -394,7 +394,8 @@ impl<'t> Lower<'t> {
     }
 }
 
-/// The name under which a package is known where the file says none: the last element of its path, without a version.
+/// The name under which a package is known where the file says none: the last element of its path, without a version, as
+/// far as it is a name: `sentry-go` is `sentry`.
 fn package_of(path: &str) -> &str {
     let is_version =
         |e: &str| e.strip_prefix('v').is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
@@ -405,7 +406,9 @@ fn package_of(path: &str) -> &str {
         Some((before, version)) if is_version(version) => before,
         _ => last,
     };
-    last.strip_prefix("go-").unwrap_or(last)
+    let last = last.strip_prefix("go-").unwrap_or(last);
+    let end = last.find(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|end| *end > 0);
+    &last[..end.unwrap_or(last.len())]
 }
 
 #[cfg(test)]
