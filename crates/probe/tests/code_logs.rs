@@ -42,6 +42,37 @@ fn a_module_that_is_no_logger_is_none() {
 }
 
 #[test]
+fn metrics_of_another_file_are_known_by_what_made_them_and_other_things_of_their_methods_are_not() {
+    let files = [
+        ("src/metrics.ts", "import { Counter } from 'prom-client';\nexport const a = new Counter({ name: 'a' });\n"),
+        ("src/mail.ts", "export const b = { inc: (x: string) => send(x) };\ndeclare function send(x: string): void;\n"),
+        (
+            "src/a.ts",
+            "import { a } from './metrics';\nimport { b } from './mail';\nexport function f(email: string) {\n  a.inc({ email });\n  b.inc(email);\n}\n",
+        ),
+    ];
+    assert_eq!(logs(&files), ["f: a.inc {email=pii/extra}"]);
+}
+
+#[test]
+fn what_a_chain_adds_before_its_last_call_counts_too() {
+    let text = "import { trace } from '@opentelemetry/api';\nexport function f(email: string) {\n  const s = trace.getActiveSpan();\n  s.setAttribute('to', email).setAttribute('kind', 'mail');\n}\n";
+    assert_eq!(logs(&[("src/a.ts", text)]), ["f: s.setAttribute().setAttribute {email=pii/extra}"]);
+}
+
+#[test]
+fn an_element_of_a_page_is_no_span() {
+    let text = "export function f(user: { email: string }) {\n  const span = document.createElement('span');\n  span.setAttribute('title', user.email);\n}\n";
+    assert_eq!(logs(&[("src/a.ts", text)]), Vec::<String>::new());
+}
+
+#[test]
+fn labels_by_name_are_told_from_fields_of_a_logger() {
+    let text = "package a\n\nimport (\n\t\"log/slog\"\n\n\t\"github.com/prometheus/client_golang/prometheus\"\n)\n\nfunc f(c *prometheus.CounterVec, logger *slog.Logger, email string) {\n\tc.With(prometheus.Labels{\"to\": email}).Inc()\n\tlogger.With(\"n\", 1).Info(\"a\")\n}\n";
+    assert_eq!(logs(&[("a/a.go", text)]), ["f: c.With {email=pii/extra}", "f: logger.Info {}"]);
+}
+
+#[test]
 fn cycles_and_long_expressions_end() {
     let long = format!("console.log({});\n", vec!["a.email"; 3_000].join(" + "));
     let cycle = "let a = b, b = a;\nfunction f(x) { return g(x) + f(x); }\nfunction g(x) { return f(x); }\nconsole.log(a, b, f(a.email));\n";
