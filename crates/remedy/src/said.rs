@@ -97,7 +97,10 @@ pub(crate) fn refuse_alike(
     for value in values.iter().filter_map(|v| text.get(v.clone())) {
         let Some(head) = words(value).next().filter(|h| !h.starts_with(|c: char| c.is_ascii_digit())) else { continue };
         let Some(turns) = loop_over(text, call.start, head) else { continue };
-        let others = words(turns).filter(|w| !LOOP_WORDS.contains(w)).any(|w| words(left).any(|l| l == w));
+        // The letter of a placeholder is no name.
+        let names = |l: &&str| !left.contains(&format!("%{l}"));
+        let others =
+            words(turns).filter(|w| !LOOP_WORDS.contains(w)).any(|w| words(left).filter(names).any(|l| l == w));
         if !others {
             return refused(format!("nothing else says for which {head} of a loop it is; log its id"));
         }
@@ -219,6 +222,7 @@ mod tests {
             "\tfor _, s := range subs {\n\t\tif err != nil {\n\t\t\tlog.Printf(\"failed %s: %v\", s.Email, err)\n";
         let call = "log.Printf(\"failed %s: %v\", s.Email, err)";
         assert!(alike(text, call, "s.Email", "log.Printf(\"failed [redacted]: %v\", err)"));
+        assert!(alike(text, call, "s.Email", "log.Printf(\"failed %s [redacted]: %v\", p.Name, err)"));
         let both = "for s in subs:\n    log.info(f\"{s.id} {s.email}\")\n";
         assert!(!alike(both, "log.info(f\"{s.id} {s.email}\")", "s.email", "log.info(f\"{s.id} [redacted]\")"));
         // The loop before it is over.

@@ -1,7 +1,8 @@
 //! What the files of a revision say of each other: each observation gets its file; patches of Kustomize fill what their
 //! workload leaves unset; a container that leaves its user to its image gets the user of the Dockerfile that the repository
-//! builds it from, where that is one and known. Pure, bounded by what was seen. Next: `overlays.rs`, `walk.rs`.
+//! builds it from, where that is one and known. Pure, bounded by what was seen. Next: `overlays.rs`, `extends.rs`, `walk.rs`.
 
+use super::extends;
 use super::overlays;
 use super::walk::ATTACH;
 use ligase_domain::{Digest, LookedFile, Observation, Place, Seen, Value};
@@ -21,6 +22,7 @@ pub(super) fn link(files: &[&LookedFile], own: &BTreeSet<&str>) -> Vec<Observati
     }
     attach(&mut all, &attached);
     overlays::lay(&mut all, files);
+    extends::begin(&mut all);
     built_here(&mut all);
     images(&mut all);
     callers(&mut all);
@@ -111,7 +113,11 @@ fn attach(all: &mut [Observation], attached: &[(&LookedFile, &Seen)]) {
 pub(super) fn fill(observation: &mut Observation, values: &BTreeMap<String, Value>, sources: &[Digest]) {
     let mut used = false;
     for (name, value) in values {
-        if is_unset(observation.attributes.get(name)) && !is_unset(Some(value)) {
+        let own = observation.attributes.get(name);
+        let shares = extends::SHARED.contains(&name.as_str())
+            && value.as_text() == Some("yes")
+            && own.and_then(Value::as_text) == Some("no");
+        if shares || is_unset(own) && !is_unset(Some(value)) {
             observation.attributes.insert(name.clone(), value.clone());
             used = true;
         }

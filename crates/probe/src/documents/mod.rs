@@ -6,6 +6,7 @@
 //! nothing and obeys no comment. Read `format.rs` first, then `walk.rs`.
 
 mod dockerfile;
+mod extends;
 mod format;
 mod link;
 mod openapi;
@@ -23,7 +24,7 @@ use ligase_domain::{LookedFile, Observation, PathClass, ProbeRef, Seen, Span, Va
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Counts up whenever the same files and the same probes would be seen otherwise.
-const ENGINE_VERSION: u32 = 2;
+const ENGINE_VERSION: u32 = 3;
 /// What the paths of endpoints are for.
 const ROLES: &str = "vocabulary/endpoint-roles.yaml";
 /// What reads like a format and is a template that makes it.

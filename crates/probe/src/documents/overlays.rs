@@ -14,7 +14,8 @@ const OVERLAY: &str = "doc-overlay";
 /// Files that one document lays over others.
 const MAX_FILES: usize = 200;
 /// What a container may leave to others.
-const LEFT: &[&str] = &["privileged", "run_as_user", "run_as_non_root", "escalation", "read_only_root", "seccomp"];
+pub(super) const LEFT: &[&str] =
+    &["privileged", "run_as_user", "run_as_non_root", "escalation", "read_only_root", "seccomp"];
 
 /// Whether a text may be a document that lays files over others.
 pub(super) fn is_concerned(text: &str) -> bool {

@@ -212,7 +212,9 @@ fn value_of(item: &Item<'_, '_>, capture: &Capture) -> Option<Value> {
         return Some(Value::Bool(!found.is_empty()));
     }
     if let Some(expression) = &capture.find {
-        let all = found.iter().flat_map(|at| texts(item.tree, *at));
+        // What is looked for may stand at any of the places.
+        let everywhere: Vec<At> = capture.paths.iter().flat_map(|p| resolve(item, p)).collect();
+        let all = everywhere.iter().flat_map(|at| texts(item.tree, *at));
         return Some(Value::List(all.flat_map(|t| finds(expression, t)).take(MAX_LIST).collect()));
     }
     if matches!(capture.extractor, Extractor::List | Extractor::Names) {
@@ -229,7 +231,9 @@ fn value_of(item: &Item<'_, '_>, capture: &Capture) -> Option<Value> {
     if found.is_empty() && key.is_none() {
         return capture.default.clone();
     }
-    let text = key.or_else(|| item.tree.text(*found.first()?));
+    // Of several texts, the first that means something.
+    let means = |at: &&At| item.tree.text(**at).is_some_and(|t| capture.cases.iter().any(|(r, _)| r.is_match(t)));
+    let text = key.or_else(|| item.tree.text(*found.iter().find(means).or(found.first())?));
     single(capture, text)
 }
 

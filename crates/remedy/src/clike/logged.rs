@@ -271,6 +271,9 @@ fn emptied(scan: &Scan<'_>, open: usize, gone: &BTreeSet<usize>) -> Option<TextE
             match (own, before) {
                 // The comma before it is the last one then.
                 (Some(own), Some(before)) => TextEdit::remove(end(before)..end(own)),
+                (None, Some(before)) if scan.text[end(before)..scan.tokens[open].start].contains('\n') => {
+                    TextEdit::remove(end(before)..end(close))
+                }
                 _ => TextEdit::remove(end(arguments[at - 1].tokens.end - 1)..end(close)),
             }
         }
@@ -348,6 +351,7 @@ mod tests {
             ("typescript", "log.info('d', {\n  u,\n  ssn: p.ssn,\n});\n", "log.info('d', {\n  u,\n});\n"),
             ("typescript", "log.info('d', {\n  ssn: p.ssn,\n});\n", "log.info('d');\n"),
             ("typescript", "log.info(\n  'd',\n  { ssn: p.ssn },\n);\n", "log.info(\n  'd',\n);\n"),
+            ("typescript", "log.info(\n  'd',\n  {\n    ssn: p.ssn,\n  }\n);\n", "log.info(\n  'd',\n);\n"),
             ("typescript", "log.info('d', { ssn: p.ssn }, u);\n", "log.info('d', u);\n"),
             ("typescript", "log.info({ ssn: p.ssn }, 'd');\n", "log.info('d');\n"),
             ("typescript", "log.info({ ssn: p.ssn });\n", "log.info({});\n"),
