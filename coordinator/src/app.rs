@@ -120,6 +120,7 @@ impl App {
         ligase_runtime::reached("before-record");
         let (looked, cloned, by) = match ingested {
             Ingested::Probed { fact, looked_at, from_cache, cloned } => {
+                let mut looks = Vec::new();
                 if let Fact::Probed { result: Ok(result), .. } = &fact {
                     // What one worker has seen, no other needs to look at again. Reading the set also proves that the
                     // store has all of it before anything names it.
@@ -127,10 +128,10 @@ impl App {
                     if seen.set.probe_set != self.config.probe_set {
                         return Err(LedgerError::Forged("it was looked with another probe set".to_owned()));
                     }
-                    self.ledger.store().put_looks(&lasting(&seen.set))?;
+                    looks = lasting(&seen.set);
                     self.fresh.keep((result.root, result.observations), Arc::new(seen));
                 }
-                self.ledger.record_now(vec![fact, ended])?;
+                self.ledger.record_seen(vec![fact, ended], looks)?;
                 ((looked_at, from_cache), cloned, String::new())
             }
             Ingested::Remedied { remedied, maker } => {

@@ -7,6 +7,7 @@ use crate::fact::Fact;
 use crate::fields::{FieldError, Fields};
 use crate::standing::Standing;
 use crate::state::{Changed, ServiceState, State};
+use crate::together::Together;
 use ligase_domain::{Assessment, Clock, Digest, Finding, FindingId, GateReport, Observation, Patch, Timestamp};
 use ligase_evidence::{Batch, JournalEntry, Store, StoreError, codes};
 use ligase_record::{
@@ -51,7 +52,7 @@ pub type Assessed = (Arc<Assessment>, Arc<Standing>);
 struct Waiting {
     facts: Vec<Fact>,
     objects: Vec<Vec<u8>>,
-    outcome: Mutex<Option<Result<(), StoreError>>>,
+    looks: Vec<(Digest, Digest)>,
 }
 
 /// The store, the projection, and the clock that dates both.
@@ -61,7 +62,7 @@ pub struct Ledger {
     /// Held from before an append to after its projection, so that the projection's order is the journal's.
     writing: Mutex<()>,
     /// What came while somebody wrote: the next writer takes all of it in one commit.
-    waiting: Mutex<Vec<Arc<Waiting>>>,
+    together: Together<Waiting, StoreError>,
     clock: Arc<dyn Clock>,
     /// Whether a sweep that finds the disk full waits for room.
     waits: AtomicBool,
@@ -88,9 +89,9 @@ impl Ledger {
                 }
             }
         }
-        let (writing, waiting) = (Mutex::new(()), Mutex::new(Vec::new()));
+        let (writing, together) = (Mutex::new(()), Together::default());
         let waits = AtomicBool::new(false);
-        Ok(Self { store, state: RwLock::new(state), writing, waiting, clock, waits })
+        Ok(Self { store, state: RwLock::new(state), writing, together, clock, waits })
     }
 
     /// The store behind it.
@@ -140,47 +141,31 @@ impl Ledger {
     /// Remembers facts: durable, then visible. In order, and all or none of them visible when it fails. Callers that wait
     /// at the same time share one commit.
     pub fn record_now(&self, facts: Vec<Fact>) -> Result<(), LedgerError> {
-        if facts.is_empty() {
-            return Ok(());
-        }
+        if facts.is_empty() { Ok(()) } else { self.record_seen(facts, Vec::new()) }
+    }
+
+    /// The same of facts, and of the look keys that the files of their result stand under from now on.
+    pub fn record_seen(&self, facts: Vec<Fact>, looks: Vec<(Digest, Digest)>) -> Result<(), LedgerError> {
         let mut objects = Vec::with_capacity(facts.len());
         for fact in &facts {
             objects.push(encode_event(&Event { kind: fact.kind().to_owned(), fields: fact.fields().0 })?);
         }
-        let mine = Arc::new(Waiting { facts, objects, outcome: Mutex::new(None) });
-        lock(&self.waiting).push(Arc::clone(&mine));
-        let writing = lock(&self.writing);
-        if lock(&mine.outcome).is_none() {
-            let group = std::mem::take(&mut *lock(&self.waiting));
-            // One that cannot be written must not take the others with it.
-            if group.len() > 1 && self.commit(&group).is_err() {
-                for one in group {
-                    let outcome = self.commit(std::slice::from_ref(&one));
-                    *lock(&one.outcome) = Some(outcome);
-                }
-            } else if group.len() == 1 {
-                let outcome = self.commit(&group);
-                *lock(&group[0].outcome) = Some(outcome);
-            } else {
-                group.iter().for_each(|one| *lock(&one.outcome) = Some(Ok(())));
-            }
-        }
-        drop(writing);
-        let outcome = lock(&mine.outcome).take();
-        Ok(outcome.unwrap_or(Ok(()))?)
+        Ok(self.together.write(Waiting { facts, objects, looks }, |group| self.commit(group))?)
     }
 
-    /// Writes a group in one commit and shows it. The caller holds `writing`.
-    fn commit(&self, group: &[Arc<Waiting>]) -> Result<(), StoreError> {
+    /// Writes a group in one commit and shows it.
+    fn commit(&self, group: &[&Waiting]) -> Result<(), StoreError> {
+        let _writing = lock(&self.writing);
         let at = self.clock.now();
-        let (mut objects, mut entries) = (Vec::new(), Vec::new());
+        let (mut objects, mut looks, mut entries) = (Vec::new(), Vec::new(), Vec::new());
         for one in group {
+            looks.extend_from_slice(&one.looks);
             for (fact, bytes) in one.facts.iter().zip(&one.objects) {
                 entries.push(JournalEntry { kind: fact.kind().to_owned(), digest: Digest::of(bytes), at });
                 objects.push(bytes.clone());
             }
         }
-        self.store.commit(Batch { objects, looks: Vec::new(), entries })?;
+        self.store.commit(Batch { objects, looks, entries })?;
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         group.iter().flat_map(|one| &one.facts).for_each(|fact| state.apply(at, fact));
         Ok(())

@@ -26,6 +26,7 @@ mod serve;
 mod standing;
 mod state;
 mod sweep;
+mod together;
 mod uploads;
 mod view;
 

@@ -42,28 +42,37 @@ type Objects = (Digest, Digest);
 
 /// Looks that were accepted and not judged yet, the oldest first.
 #[derive(Default)]
-pub struct Fresh(Mutex<VecDeque<(Objects, Arc<Seen>)>>);
+pub struct Fresh(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    looks: VecDeque<(Objects, Arc<Seen>)>,
+    /// Of all of them.
+    size: usize,
+}
 
 impl Fresh {
     /// Keeps one; the oldest ones go where they are too many.
     pub fn keep(&self, objects: Objects, seen: Arc<Seen>) {
         let mut kept = self.kept();
-        kept.push_back((objects, seen));
-        let mut size: usize = kept.iter().map(|(_, seen)| seen.size()).sum();
-        while size > KEPT_MAX {
-            let Some((_, gone)) = kept.pop_front() else { break };
-            size -= gone.size();
+        kept.size += seen.size();
+        kept.looks.push_back((objects, seen));
+        while kept.size > KEPT_MAX {
+            let Some((_, gone)) = kept.looks.pop_front() else { break };
+            kept.size -= gone.size();
         }
     }
 
     /// Takes one.
     pub fn take(&self, objects: Objects) -> Option<Arc<Seen>> {
         let mut kept = self.kept();
-        let at = kept.iter().position(|(known, _)| *known == objects)?;
-        kept.remove(at).map(|(_, seen)| seen)
+        let at = kept.looks.iter().position(|(known, _)| *known == objects)?;
+        let (_, seen) = kept.looks.remove(at)?;
+        kept.size -= seen.size();
+        Some(seen)
     }
 
-    fn kept(&self) -> MutexGuard<'_, VecDeque<(Objects, Arc<Seen>)>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

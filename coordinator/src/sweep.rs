@@ -266,24 +266,23 @@ impl Pass {
     async fn settle(&mut self, ends: &mut UnboundedReceiver<Ended>) -> Result<(), SweepError> {
         let mut poll = tokio::time::interval(TEND);
         loop {
-            while let Ok(ended) = ends.try_recv() {
-                self.ended(ended).await?;
-            }
-            if self.app.desk.is_empty() {
-                // An end is sent after its task left the desk: look once more before believing it.
-                match ends.try_recv() {
-                    Ok(ended) => self.ended(ended).await?,
-                    Err(_) => return Ok(()),
+            // An end is sent after its task left the desk: an empty desk is believed where no end comes after it.
+            let first = if self.app.desk.is_empty() {
+                ends.try_recv().ok()
+            } else {
+                tokio::select! {
+                    biased;
+                    _ = poll.tick() => {
+                        self.tend().await?;
+                        continue;
+                    }
+                    ended = ends.recv() => ended,
                 }
-                continue;
-            }
-            tokio::select! {
-                ended = ends.recv() => match ended {
-                    Some(ended) => self.ended(ended).await?,
-                    None => return Ok(()),
-                },
-                _ = poll.tick() => self.tend().await?,
-            }
+            };
+            let Some(first) = first else { return Ok(()) };
+            let more = std::iter::from_fn(|| ends.try_recv().ok());
+            let some = std::iter::once(first).chain(more).take(SETTLED_AT_ONCE).collect();
+            self.ended(some).await?;
         }
     }
 
@@ -361,21 +360,27 @@ impl Pass {
         self.summary.unreachable.push(v1::RepositoryProblem { repository, reason: reason.name().to_owned(), detail });
     }
 
-    async fn ended(&mut self, ended: Ended) -> Result<(), SweepError> {
-        match ended.planned {
-            Planned::Probe { repository, .. } => {
-                self.summary.files_looked_at += ended.looked.0;
-                self.summary.files_from_cache += ended.looked.1;
-                self.summary.clones += u64::from(ended.cloned);
-                self.looking.0 += 1;
-                self.teller.tell("looking", self.looking.0, self.looking.1, repository.stable.clone()).await;
-                let judging = self.judge(std::slice::from_ref(&repository));
-                self.follow(judging).await?;
-                self.change_early().await
+    /// Takes what tasks ended with. What was looked at is judged together: one commit for all of it.
+    async fn ended(&mut self, some: Vec<Ended>) -> Result<(), SweepError> {
+        let mut looked = Vec::new();
+        for ended in some {
+            match ended.planned {
+                Planned::Probe { repository, .. } => {
+                    self.summary.files_looked_at += ended.looked.0;
+                    self.summary.files_from_cache += ended.looked.1;
+                    self.summary.clones += u64::from(ended.cloned);
+                    self.looking.0 += 1;
+                    looked.push(repository);
+                }
+                Planned::Remedy { intent, base, .. } => self.remedied(&intent, base, &ended.by).await?,
+                Planned::Verification { .. } => {}
             }
-            Planned::Remedy { intent, base, .. } => self.remedied(&intent, base, &ended.by).await,
-            Planned::Verification { .. } => Ok(()),
         }
+        let Some(last) = looked.last() else { return Ok(()) };
+        self.teller.tell("looking", self.looking.0, self.looking.1, last.stable.clone()).await;
+        let judging = self.judge(&looked);
+        self.follow(judging).await?;
+        self.change_early().await
     }
 
     /// Begins to judge repositories whose revisions were looked at. Nothing is recorded yet.

@@ -72,8 +72,12 @@ pub fn of_stream(status: Status, who: &str) -> Status {
 
 /// Between the connection and the services: what the transport refuses of whole calls.
 pub async fn watch(request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let who = Principal::of_extensions(&parts.extensions);
+    // Read once: the services ask for it again.
+    if let Ok(who) = &who {
+        parts.extensions.insert(who.clone());
+    }
     let response = next.run(Request::from_parts(parts, body)).await;
     let refusal = Status::from_header_map(response.headers()).as_ref().and_then(transport);
     let Some(status) = refusal else { return response };

@@ -1,0 +1,205 @@
+//! Callers that wait at the same time share one commit: the first of them writes for all who came meanwhile, and hands over
+//! to the next. Knows nothing of what is written; `ledger.rs` uses it.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Those who wait for a commit.
+pub struct Together<T, E>(Mutex<Line<T, E>>);
+
+struct Line<T, E> {
+    waiting: VecDeque<Arc<One<T, E>>>,
+    /// Whether somebody writes, or was told to.
+    led: bool,
+}
+
+struct One<T, E> {
+    item: T,
+    turn: Mutex<Turn<E>>,
+    told: Condvar,
+}
+
+enum Turn<E> {
+    Waits,
+    Leads,
+    Ended(Result<(), E>),
+    /// It was told how it ended.
+    Over,
+}
+
+impl<T, E> Default for Together<T, E> {
+    fn default() -> Self {
+        Self(Mutex::new(Line { waiting: VecDeque::new(), led: false }))
+    }
+}
+
+impl<T, E> Together<T, E> {
+    /// Has an item written and returns how that ended. `commit` writes several items in their order, all or none; where it
+    /// fails for several, each is tried alone, so that one that cannot be written does not take the others with it.
+    pub fn write(&self, item: T, commit: impl Fn(&[&T]) -> Result<(), E>) -> Result<(), E> {
+        let mine = Arc::new(One { item, turn: Mutex::new(Turn::Waits), told: Condvar::new() });
+        let mut leads = {
+            let mut line = lock(&self.0);
+            line.waiting.push_back(Arc::clone(&mine));
+            !mem::replace(&mut line.led, true)
+        };
+        loop {
+            if leads {
+                self.lead(&commit);
+            }
+            match mine.wait() {
+                Some(ended) => return ended,
+                None => leads = true,
+            }
+        }
+    }
+
+    /// Writes what waits now.
+    fn lead(&self, commit: impl Fn(&[&T]) -> Result<(), E>) {
+        let leading = Leading { of: self, group: mem::take(&mut lock(&self.0).waiting).into() };
+        let items: Vec<&T> = leading.group.iter().map(|one| &one.item).collect();
+        if items.len() > 1 && commit(&items).is_ok() {
+            leading.group.iter().for_each(|one| one.tell(Turn::Ended(Ok(()))));
+        } else {
+            leading.group.iter().for_each(|one| one.tell(Turn::Ended(commit(&[&one.item]))));
+        }
+    }
+}
+
+impl<T, E> One<T, E> {
+    /// How it ended, or nothing when it has to lead.
+    fn wait(&self) -> Option<Result<(), E>> {
+        let mut turn = lock(&self.turn);
+        loop {
+            match mem::replace(&mut *turn, Turn::Over) {
+                Turn::Ended(ended) => return Some(ended),
+                Turn::Leads => {
+                    *turn = Turn::Waits;
+                    return None;
+                }
+                Turn::Waits | Turn::Over => *turn = Turn::Waits,
+            }
+            turn = self.told.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn tell(&self, turn: Turn<E>) {
+        *lock(&self.turn) = turn;
+        self.told.notify_one();
+    }
+
+    fn waits(&self) -> bool {
+        matches!(*lock(&self.turn), Turn::Waits)
+    }
+}
+
+/// The one who writes, and those for whom.
+struct Leading<'a, T, E> {
+    of: &'a Together<T, E>,
+    group: Vec<Arc<One<T, E>>>,
+}
+
+impl<T, E> Drop for Leading<'_, T, E> {
+    fn drop(&mut self) {
+        let mut line = lock(&self.of.0);
+        // Only where writing panicked is anybody left: they are written by the next one.
+        if std::thread::panicking() {
+            let left: Vec<_> = self.group.drain(..).skip(1).filter(|one| one.waits()).collect();
+            left.into_iter().rev().for_each(|one| line.waiting.push_front(one));
+        }
+        match line.waiting.front() {
+            Some(next) => next.tell(Turn::Leads),
+            None => line.led = false,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    const WRITERS: usize = 8;
+    const ITEMS: usize = 200;
+
+    /// Every writer writes its items one after the other; what was committed, in order.
+    fn written(commit: impl Fn(&[&usize]) -> Result<(), usize> + Sync) -> Vec<Result<(), usize>> {
+        let line = Together::default();
+        let of = |writer: usize| {
+            let (line, commit) = (&line, &commit);
+            move || (0..ITEMS).map(|n| line.write(writer * ITEMS + n, commit)).collect::<Vec<_>>()
+        };
+        thread::scope(|scope| {
+            let running: Vec<_> = (0..WRITERS).map(|writer| scope.spawn(of(writer))).collect();
+            running.into_iter().flat_map(|r| r.join().unwrap()).collect()
+        })
+    }
+
+    #[test]
+    fn each_is_written_once_in_its_writers_order_and_never_beside_another() {
+        let (log, busy) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
+        let answers = written(|group| {
+            assert_eq!(busy.fetch_add(1, Ordering::SeqCst), 0, "two write at once");
+            thread::yield_now();
+            lock(&log).extend(group.iter().map(|n| **n));
+            busy.fetch_sub(1, Ordering::SeqCst);
+            Ok(())
+        });
+        assert!(answers.iter().all(Result::is_ok));
+        let log = log.into_inner().unwrap();
+        assert_eq!(log.len(), WRITERS * ITEMS);
+        let mut last = BTreeMap::new();
+        for n in log {
+            let before = last.insert(n / ITEMS, n);
+            assert!(before.is_none_or(|before| before < n), "{n} came after {before:?}");
+        }
+    }
+
+    #[test]
+    fn one_that_cannot_be_written_takes_no_other_with_it() {
+        let log = Mutex::new(Vec::new());
+        let answers = written(|group| match group.iter().find(|n| ***n % 7 == 0) {
+            Some(bad) => Err(**bad),
+            None => {
+                lock(&log).extend(group.iter().map(|n| **n));
+                Ok(())
+            }
+        });
+        for (n, answer) in answers.iter().enumerate() {
+            assert_eq!(*answer, if n % 7 == 0 { Err(n) } else { Ok(()) });
+        }
+        assert_eq!(log.into_inner().unwrap().len(), (0..WRITERS * ITEMS).filter(|n| n % 7 != 0).count());
+    }
+
+    #[test]
+    fn who_panics_leaves_nobody_waiting() {
+        let line = Together::<usize, ()>::default();
+        let panicked = AtomicUsize::new(0);
+        let write = |n: usize| {
+            let commit = |group: &[&usize]| {
+                thread::yield_now();
+                assert!(*group[0] % 5 != 0, "it fails as it writes");
+                Ok(())
+            };
+            if catch_unwind(AssertUnwindSafe(|| line.write(n, commit))).is_err() {
+                panicked.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        thread::scope(|scope| {
+            for writer in 0..WRITERS {
+                let write = &write;
+                scope.spawn(move || (0..ITEMS).for_each(|n| write(writer * ITEMS + n)));
+            }
+        });
+        assert!(panicked.into_inner() > 0);
+        assert_eq!(line.write(1, |_| Ok(())), Ok(()));
+    }
+}
