@@ -12,7 +12,7 @@
 //! | sweep of the unchanged fleet | `git ls-remote` of the same addresses, 8 at once |
 //! | adopting a framework | nothing fetched, nothing looked at |
 //! | processor time per repository with two workers | with one |
-//! | the coordinator's processor time per repository | a worker's |
+//! | the coordinator's processor time per repository | a worker's, and both where there is ten times as much to judge |
 //! | tasks a second through the whole belt | the same server's client alone, with the same streams, payload and number held |
 //! | a sweep whose workers come, are killed and are stopped meanwhile | nothing lost, nothing twice |
 //!
@@ -45,6 +45,7 @@ mod tasks;
 #[allow(dead_code, reason = "shared with the other bench, which makes other services of it")]
 mod text;
 
+use made::Density;
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::io;
@@ -69,6 +70,7 @@ cargo bench -p ligase-tests --bench fleet -- [options]
   --repositories N   make so many repositories [default: 10000]
   --binary FILE      measure this program [default: target/release/ligase, built first when it is missing or older]
   --part NAME        measure whole, workers, come-and-go or tasks alone, print it and write nothing
+  --dense            with --part: repositories of nothing but routes, log calls, models and resources
   --help             print this
 
 The result goes to target/bench-fleet.json. Exit code 1: a count was wrong; 2: it could not be measured.";
@@ -95,7 +97,8 @@ fn main() -> ExitCode {
         eprintln!("--repositories: 1 to 999999\n\n{HELP}");
         return ExitCode::from(2);
     };
-    match measure(count, binary, part.as_deref()) {
+    let density = if args.iter().any(|a| a == "--dense") { Density::Dense } else { Density::Usual };
+    match measure(count, binary, part.as_deref(), density) {
         Ok((report, wrong)) => {
             println!("{report:#}");
             wrong.iter().for_each(|w| eprintln!("WRONG: {w}"));
@@ -126,7 +129,12 @@ fn load() -> String {
 }
 
 /// Measures everything; the report, and what of it must not be. All folders and processes are gone when it returns.
-fn measure(count: usize, binary: Option<PathBuf>, part: Option<&str>) -> io::Result<(Value, Vec<String>)> {
+fn measure(
+    count: usize,
+    binary: Option<PathBuf>,
+    part: Option<&str>,
+    density: Density,
+) -> io::Result<(Value, Vec<String>)> {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let target = tmp.parent().expect("cargo's folder for temporary files lies in target");
     let binary = binary.map_or_else(|| program::release(target), Ok)?;
@@ -142,9 +150,15 @@ fn measure(count: usize, binary: Option<PathBuf>, part: Option<&str>) -> io::Res
             "jetstream": "one node, one copy, sync_interval always",
         },
     });
-    let bench = Bench::new(binary, nats, folder.path(), count)?;
-    let mut wrong = Vec::new();
+    let bench = |name: &str, count: usize, density: Density| {
+        let own = folder.path().join(name);
+        fs::create_dir(&own)?;
+        Bench::new(binary.clone(), nats.clone(), &own, count, density)
+    };
     let repeated = REPEATED.min(count);
+    let dense = || bench("dense", repeated, Density::Dense);
+    let bench = bench("fleet", count, if part.is_some() { density } else { Density::Usual })?;
+    let mut wrong = Vec::new();
     if let Some(part) = part {
         let measured = match part {
             "workers" => bench.workers(repeated, &mut wrong)?,
@@ -171,6 +185,8 @@ fn measure(count: usize, binary: Option<PathBuf>, part: Option<&str>) -> io::Res
     // What is known is kept, should the rest not come to its end.
     fs::write(&out, format!("{report:#}\n"))?;
     report["workers"] = bench.workers(repeated, &mut wrong)?;
+    let dense = dense()?;
+    report["dense"] = json!({ "made": dense.made(), "workers": dense.workers(repeated, &mut wrong)? });
     report["come_and_go"] = bench.come_and_go(repeated, &mut wrong)?;
     report_fields(&mut report, &bench.tasks(TASKS)?);
     report["machine"]["load_after"] = json!(load());

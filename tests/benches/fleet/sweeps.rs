@@ -2,7 +2,7 @@
 
 use crate::git;
 use crate::journal::Journal;
-use crate::made::{self, Made};
+use crate::made::{self, Density, Made};
 use crate::processes::{Fleet, Setting, answer};
 use crate::served::Served;
 use crate::tasks;
@@ -65,14 +65,14 @@ impl Swept {
 
 impl Bench {
     /// Makes the repositories and begins to serve them.
-    pub fn new(binary: PathBuf, nats: PathBuf, folder: &Path, count: usize) -> io::Result<Self> {
+    pub fn new(binary: PathBuf, nats: PathBuf, folder: &Path, count: usize, density: Density) -> io::Result<Self> {
         let packs = folder.join("packs");
         fs::create_dir(&packs)?;
         let began = Instant::now();
-        let made = made::make(&packs, count)?;
+        let made = made::make(&packs, count, density)?;
         eprintln!("made {count} repositories in {:.1} s", began.elapsed().as_secs_f64());
         let served = Served::start(&packs, made.heads.clone())?;
-        made::check(folder, &served, &made.heads)?;
+        made::check(folder, &served, &made.heads, density)?;
         Ok(Self { binary, nats, folder: folder.to_owned(), made, served })
     }
 
@@ -202,6 +202,7 @@ impl Bench {
         let row = |swept: &Swept| {
             json!({
                 "seconds": swept.seconds, "seconds_after_listing": swept.said["seconds"],
+                "findings": swept.said["findings"], "files_looked_at": swept.said["files_looked_at"],
                 "worker_processor_seconds_per_repository": per(swept),
                 "processor_seconds_per_repository": swept.by_role(count as f64),
             })
