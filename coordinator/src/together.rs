@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn one_that_cannot_be_written_takes_no_other_with_it() {
         let log = Mutex::new(Vec::new());
-        let answers = written(|group| match group.iter().find(|n| ***n % 7 == 0) {
+        let answers = written(|group| match group.iter().find(|n| n.is_multiple_of(7)) {
             Some(bad) => Err(**bad),
             None => {
                 lock(&log).extend(group.iter().map(|n| **n));
@@ -174,9 +174,9 @@ mod tests {
             }
         });
         for (n, answer) in answers.iter().enumerate() {
-            assert_eq!(*answer, if n % 7 == 0 { Err(n) } else { Ok(()) });
+            assert_eq!(*answer, if n.is_multiple_of(7) { Err(n) } else { Ok(()) });
         }
-        assert_eq!(log.into_inner().unwrap().len(), (0..WRITERS * ITEMS).filter(|n| n % 7 != 0).count());
+        assert_eq!(log.into_inner().unwrap().len(), (0..WRITERS * ITEMS).filter(|n| !n.is_multiple_of(7)).count());
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
         let write = |n: usize| {
             let commit = |group: &[&usize]| {
                 thread::yield_now();
-                assert!(*group[0] % 5 != 0, "it fails as it writes");
+                assert!(!group[0].is_multiple_of(5), "it fails as it writes");
                 Ok(())
             };
             if catch_unwind(AssertUnwindSafe(|| line.write(n, commit))).is_err() {
