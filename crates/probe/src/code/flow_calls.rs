@@ -150,6 +150,10 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             let inside = Task { dumped: (task.dumped && !formats) || dumps, ..inside };
             match call.args.first().and_then(|a| a.value.text()).filter(|_| matches!(method, "Sprintf" | "Errorf")) {
                 Some(format) => self.formatted(&inside, format, call),
+                // What a table holds under a key is something else than the key: `seen.get(token)`.
+                None if matches!(method, "get" | "pop" | "getOrDefault") && receiver.is_some() => {
+                    self.inputs_after(&inside, receiver, call, 1);
+                }
                 None => self.inputs(&inside, receiver, call),
             }
         }
@@ -176,6 +180,17 @@ impl<'m, 't> Flow<'_, 'm, 't> {
 
     /// Everything that goes into a call.
     fn inputs(&mut self, task: &Task<'m, 't>, receiver: Option<&'m Expr<'t>>, call: &'m Call<'t>) {
+        self.inputs_after(task, receiver, call, 0);
+    }
+
+    /// The same without so many first arguments.
+    fn inputs_after(
+        &mut self,
+        task: &Task<'m, 't>,
+        receiver: Option<&'m Expr<'t>>,
+        call: &'m Call<'t>,
+        without: usize,
+    ) {
         let module = |e: &Expr<'t>| match e.kind {
             ExprKind::Name(name) => {
                 self.index.imported(name).is_some() || name.chars().next().is_some_and(char::is_uppercase)
@@ -184,7 +199,7 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             _ => false,
         };
         let receiver = receiver.filter(|r| !module(r));
-        self.push_all(task, receiver.into_iter().chain(call.args.iter().map(|a| &a.value)));
+        self.push_all(task, receiver.into_iter().chain(call.args.iter().skip(without).map(|a| &a.value)));
     }
 
     /// Whether a call takes the value's meaning away, by the words of its name. A function of this file of such a name that

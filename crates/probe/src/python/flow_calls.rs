@@ -15,7 +15,7 @@ impl<'t> Flow<'_, 't> {
     pub(super) fn call(&mut self, task: Task<'t>) {
         let source = self.index.source;
         let Some(function) = task.node.child_by_field_name("function") else { return };
-        let arguments = source.arguments(task.node);
+        let mut arguments = source.arguments(task.node);
         let receiver = (function.kind() == "attribute").then(|| function.child_by_field_name("object")).flatten();
         let dotted = source.dotted(function).unwrap_or_default();
         // `", ".join(x)`: the receiver is no name, the method is.
@@ -49,6 +49,11 @@ impl<'t> Flow<'_, 't> {
         let passes = sanitizers.pass_through.functions.iter().any(|f| *f == origin || *f == dotted)
             || (receiver.is_some() && sanitizers.pass_through.methods.iter().any(|m| m == method));
         if passes {
+            // What a table holds under a key is something else than the key: `seen.get(token)`.
+            if receiver.is_some() && matches!(method, "get" | "pop" | "setdefault") && !arguments.positional.is_empty()
+            {
+                arguments.positional.remove(0);
+            }
             let formats = matches!(method, "format" | "join" | "format_map");
             let inside = if formats { task.clone().via(Via::Format) } else { task.clone() };
             return self.inputs(
