@@ -174,13 +174,12 @@ pub fn judge_repositories(
         let _span = tracing::info_span!(parent: &sweep, "judge", repository = %id).entered();
         judge_repository(app, running, id)
     };
-    let judge = |part: &[RepositoryId]| {
-        // Members that wait for an answer go first: what is not judged yet only waits.
-        ligase_runtime::give_way();
-        part.iter().map(one).collect()
-    };
+    let judge = |part: &[RepositoryId]| part.iter().map(one).collect();
+    if let [_] | [] = repositories {
+        return judge(repositories);
+    }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = repositories.len().div_ceil(threads).max(1);
+    let share = repositories.len().div_ceil(threads);
     let parts: Vec<Result<Vec<_>, LedgerError>> = std::thread::scope(|scope| {
         let judging: Vec<_> = repositories.chunks(share).map(|part| scope.spawn(move || judge(part))).collect();
         // A panic goes on in the caller, who says that the sweep failed.

@@ -34,6 +34,8 @@ use tracing::Instrument as _;
 
 /// Repositories that need no look and are judged, and made durable, together; as many more are judged meanwhile.
 const SETTLED_AT_ONCE: usize = 32;
+/// Tasks whose ends are taken together. Patches are asked for between two takings, so fewer than `EARLY_REPOSITORIES_MIN`.
+const ENDED_AT_ONCE: usize = 8;
 /// How often dead letters and lost tasks are looked for while tasks are outstanding.
 const TEND: Duration = Duration::from_secs(1);
 /// Plans that are made while repositories are still looked at, in a large sweep.
@@ -281,7 +283,7 @@ impl Pass {
             };
             let Some(first) = first else { return Ok(()) };
             let more = std::iter::from_fn(|| ends.try_recv().ok());
-            let some = std::iter::once(first).chain(more).take(SETTLED_AT_ONCE).collect();
+            let some = std::iter::once(first).chain(more).take(ENDED_AT_ONCE).collect();
             self.ended(some).await?;
         }
     }

@@ -6,7 +6,6 @@
 mod clock;
 mod log;
 mod metrics;
-mod priority;
 mod ration;
 mod shutdown;
 mod stage;
@@ -16,7 +15,6 @@ mod telemetry;
 pub use clock::{SystemClock, rfc3339, unix_day};
 pub use log::{LogFormat, init_log};
 pub use metrics::{NAMES, count, gauge, took};
-pub use priority::give_way;
 pub use ration::Ration;
 pub use shutdown::Shutdown;
 pub use stage::reached;
