@@ -139,7 +139,7 @@ mod tests {
         };
         thread::scope(|scope| {
             let running: Vec<_> = (0..WRITERS).map(|writer| scope.spawn(of(writer))).collect();
-            running.into_iter().flat_map(|r| r.join().unwrap()).collect()
+            running.into_iter().flat_map(|r| r.join().expect("no writer panics")).collect()
         })
     }
 
@@ -154,13 +154,37 @@ mod tests {
             Ok(())
         });
         assert!(answers.iter().all(Result::is_ok));
-        let log = log.into_inner().unwrap();
+        let log = log.into_inner().expect("nobody panicked");
         assert_eq!(log.len(), WRITERS * ITEMS);
         let mut last = BTreeMap::new();
         for n in log {
             let before = last.insert(n / ITEMS, n);
             assert!(before.is_none_or(|before| before < n), "{n} came after {before:?}");
         }
+    }
+
+    #[test]
+    fn all_who_came_while_one_writes_share_the_next_commit() {
+        let (line, groups) = (Together::<usize, ()>::default(), Mutex::new(Vec::new()));
+        let commit = |group: &[&usize]| {
+            // The first one writes until everybody else waits.
+            while lock(&groups).is_empty() && lock(&line.0).waiting.len() < WRITERS {
+                thread::yield_now();
+            }
+            lock(&groups).push(group.len());
+            Ok(())
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| line.write(0, commit));
+            while !lock(&line.0).led || !lock(&line.0).waiting.is_empty() {
+                thread::yield_now();
+            }
+            for n in 1..=WRITERS {
+                let (line, commit) = (&line, &commit);
+                scope.spawn(move || line.write(n, commit));
+            }
+        });
+        assert_eq!(groups.into_inner().expect("nobody panicked"), [1, WRITERS]);
     }
 
     #[test]
@@ -176,7 +200,8 @@ mod tests {
         for (n, answer) in answers.iter().enumerate() {
             assert_eq!(*answer, if n.is_multiple_of(7) { Err(n) } else { Ok(()) });
         }
-        assert_eq!(log.into_inner().unwrap().len(), (0..WRITERS * ITEMS).filter(|n| !n.is_multiple_of(7)).count());
+        let written = log.into_inner().expect("nobody panicked").len();
+        assert_eq!(written, (0..WRITERS * ITEMS).filter(|n| !n.is_multiple_of(7)).count());
     }
 
     #[test]
