@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a person waits for a sweep in whose middle others die.
 const SWEEP: Duration = Duration::from_secs(240);
+/// How much of what each process said last a failed test shows, in bytes.
+const SAID_LAST: usize = 2_000;
 /// Seconds of a lease.
 pub const LEASE: u64 = 2;
 /// Seconds of a term of leadership.
@@ -352,9 +354,9 @@ impl Drop for Fleet {
     #[expect(clippy::print_stderr, reason = "what the processes said is what a failed test is understood by")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for name in ["c1", "c2", "w1", "w2", "r1"] {
+            for name in ["w1", "w2", "r1", "c2", "c1"] {
                 let said = self.said(name);
-                let from = said.len().saturating_sub(6_000);
+                let from = said.len().saturating_sub(SAID_LAST);
                 eprintln!("--- {name}\n{}", said.get(from..).unwrap_or(&said));
             }
         }

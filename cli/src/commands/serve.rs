@@ -12,12 +12,18 @@ use ligase_evidence::{Store, StoreOptions};
 use ligase_policy::Catalog;
 use ligase_proto::principal::Principal;
 use ligase_proto::socket::Addresses;
-use ligase_queue::{JetStreamQueue, Problem, TaskQueue as _};
+use ligase_queue::{JetStreamQueue, Problem, QueueError, TaskQueue as _};
 use ligase_vcs::RemoteLimits;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
+/// How long a cluster of queue's servers is waited for that is there and does not answer: one that has just begun, or lost
+/// some of its servers, has no leaders until the others have found each other.
+const CLUSTER_PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is asked.
+const CLUSTER_ASKED: Duration = Duration::from_secs(1);
 /// A term of leadership is renewed so often in its time: all but one of the renewals may be lost.
 const RENEWALS_PER_TERM: u32 = 5;
 
@@ -69,9 +75,9 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
     let shutdown = started.shutdown.clone();
     let ended = started.runtime.block_on(async {
         let queue = JetStreamQueue::connect(&options).await.map_err(ServeError::from)?;
-        let lacks = queue.preflight().await.map_err(ServeError::from)?;
+        let lacks = patiently(&queue, || queue.preflight()).await?;
         refuse(lacks.into_iter().filter(|p| p.refuses), args.accept_weak_queue)?;
-        queue.ensure().await.map_err(ServeError::from)?;
+        patiently(&queue, || queue.ensure()).await?;
         check(&queue, args.accept_weak_queue).await?;
         let leadership = queue.leadership(term);
         let queue = Arc::new(queue);
@@ -143,9 +149,23 @@ fn absolute(path: &Path) -> std::path::PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
+/// Asks until a cluster answers. A server that stands alone is as it will be.
+async fn patiently<T>(queue: &JetStreamQueue, ask: impl AsyncFn() -> Result<T, QueueError>) -> Result<T, ServeError> {
+    let until = Instant::now() + CLUSTER_PATIENCE;
+    loop {
+        match ask().await {
+            Err(QueueError::Unreachable(why)) if queue.is_of_cluster() && Instant::now() < until => {
+                tracing::warn!(why, "the queue's cluster does not answer yet; asks again");
+                tokio::time::sleep(CLUSTER_ASKED).await;
+            }
+            ended => return Ok(ended?),
+        }
+    }
+}
+
 /// Refuses a queue that is less than production needs, unless that was accepted.
 async fn check(queue: &JetStreamQueue, accepted: bool) -> Result<(), Failure> {
-    let problems = queue.verify().await.map_err(ServeError::from)?;
+    let problems = patiently(queue, || queue.verify()).await?;
     for problem in &problems {
         tracing::warn!(code = problem.code, "{}", problem.text);
     }

@@ -142,6 +142,11 @@ impl JetStreamQueue {
         }
     }
 
+    /// Whether the server that was reached last is one of a cluster: what nobody answers for now may have a leader soon.
+    pub fn is_of_cluster(&self) -> bool {
+        self.link.sessions.count() > 0 && self.link.client.server_info().cluster.is_some()
+    }
+
     /// Makes streams and consumers, or brings them to the shape that the options ask for. The coordinator's to call, once at
     /// its start; doing it twice changes nothing.
     pub async fn ensure(&self) -> Result<(), QueueError> {

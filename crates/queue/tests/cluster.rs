@@ -8,7 +8,9 @@ mod common;
 use common::{options, queue, task};
 use ligase_domain::{TaskKey, TaskKind};
 use ligase_queue::testing::NatsServer;
-use ligase_queue::{Candidate, JetStreamQueue, Leadership as _, QueueOptions, Settle, Standing, TaskQueue, task_key};
+use ligase_queue::{
+    Candidate, JetStreamQueue, Leadership as _, QueueError, QueueOptions, Settle, Standing, TaskQueue, task_key,
+};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -126,4 +128,40 @@ async fn a_term_outlives_the_node_that_kept_it() {
         sleep(Duration::from_secs(1)).await;
     }
     assert!(term.holds() && term.fence == fence);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_without_its_quorum_is_not_one_without_jetstream() {
+    let mut server = NatsServer::three();
+    let brief = QueueOptions { deadline: Duration::from_secs(1), ..options(&server, ACK_WAIT) };
+    let queue = JetStreamQueue::connect(&brief).await.unwrap();
+    wait_until(async || queue.ensure().await.is_ok()).await;
+    assert!(queue.is_of_cluster());
+    server.kill(1);
+    server.kill(2);
+    // The one that is left notices after a while that it leads nobody; then, and before, it is told as what may pass.
+    let mut failures = 0;
+    wait_until(async || {
+        match queue.preflight().await {
+            Ok(problems) => assert_eq!(problems, []),
+            Err(error) => {
+                assert!(matches!(error, QueueError::Unreachable(_)), "{error}");
+                failures += 1;
+            }
+        }
+        failures == 3
+    })
+    .await;
+    server.restart(1);
+    server.restart(2);
+    wait_until(async || queue.ensure().await.is_ok() && queue.verify().await.is_ok()).await;
+}
+
+/// Asks until it is so, for a minute at most.
+async fn wait_until(mut so: impl AsyncFnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !so().await {
+        assert!(Instant::now() < until, "not within a minute");
+        sleep(Duration::from_millis(100)).await;
+    }
 }

@@ -53,7 +53,8 @@ impl JetStreamQueue {
             Err(Refusal::Server(10039 | 10076, text)) => {
                 Ok(vec![without(format!("JetStream is not enabled for this account: {text}"))])
             }
-            Err(Refusal::Nobody) => {
+            // One of a cluster that has JetStream, and no leader for it now, is not one without.
+            Err(Refusal::Nobody) if !(server.jetstream && server.cluster.is_some()) => {
                 Ok(vec![without(format!("nobody answers for JetStream at {}:{}", server.host, server.port))])
             }
             Err(refusal) => {
