@@ -34,7 +34,7 @@ pub(crate) fn duration(text: &str) -> Option<i64> {
     Some(total)
 }
 
-/// How many in how many seconds: `5/minute`, `5 per minute`, `100/15minutes`, `10 per 2 hours`. Of several, separated by
+/// How many in how many seconds: `5/minute`, `5 per minute`, `100/15minutes`, `10 per 2 hours`, `5-M`. Of several, separated by
 /// commas or semicolons, the one that allows the fewest for the time.
 pub(crate) fn rate(text: &str) -> Option<(i64, i64)> {
     let rates = text.split([';', ',']).map(one_rate).collect::<Option<Vec<_>>>()?;
@@ -43,7 +43,7 @@ pub(crate) fn rate(text: &str) -> Option<(i64, i64)> {
 
 fn one_rate(text: &str) -> Option<(i64, i64)> {
     let text = text.trim();
-    let (limit, window) = text.split_once('/').or_else(|| text.split_once(" per "))?;
+    let (limit, window) = text.split_once('/').or_else(|| text.split_once(" per ")).or_else(|| text.split_once('-'))?;
     let limit: i64 = limit.trim().parse().ok()?;
     let window = window.trim();
     let seconds = unit(window).or_else(|| duration(window))?;
@@ -70,6 +70,7 @@ mod tests {
             ("5 per minute", 5, 60),
             ("100/15minutes", 100, 900),
             ("10 per 2 hours", 10, 7_200),
+            ("5-M", 5, 60),
             ("100/hour;5/minute", 100, 3_600),
             ("3/second, 60/hour", 60, 3_600),
         ] {

@@ -238,6 +238,7 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             | ExprKind::Bool(_)
             | ExprKind::Null
             | ExprKind::Compare(_)
+            | ExprKind::Arithmetic(..)
             | ExprKind::Function(_)
             | ExprKind::Class(_) => {}
         }

@@ -212,6 +212,8 @@ pub(crate) enum ExprKind<'t> {
     Concat(Vec<Expr<'t>>),
     /// What a comparison or an arithmetic gives; the parts do not come through as they are.
     Compare(Vec<Expr<'t>>),
+    /// `a * b`, `a / b`: the parts do not come through either, but where both are numbers it is one.
+    Arithmetic(&'t str, Vec<Expr<'t>>),
     /// `{ a: b, ...c }`, a composite literal. Spreads have no key.
     Object(Vec<(Option<Cow<'t, str>>, Expr<'t>)>),
     List(Vec<Expr<'t>>),
@@ -316,6 +318,7 @@ impl<'t> Expr<'t> {
             ExprKind::Template(parts) => ExprKind::Template(all(parts)),
             ExprKind::Concat(parts) => ExprKind::Concat(all(parts)),
             ExprKind::Compare(parts) => ExprKind::Compare(all(parts)),
+            ExprKind::Arithmetic(by, parts) => ExprKind::Arithmetic(by, all(parts)),
             ExprKind::List(parts) => ExprKind::List(all(parts)),
             ExprKind::Choice(parts) => ExprKind::Choice(all(parts)),
             ExprKind::Other(parts) => ExprKind::Other(all(parts)),
@@ -335,6 +338,7 @@ impl<'t> Expr<'t> {
             ExprKind::Template(parts)
             | ExprKind::Concat(parts)
             | ExprKind::Compare(parts)
+            | ExprKind::Arithmetic(_, parts)
             | ExprKind::List(parts)
             | ExprKind::Choice(parts)
             | ExprKind::Other(parts) => parts.iter().collect(),

@@ -96,7 +96,7 @@ pub(super) fn look(images: &Images, text: &str) -> Vec<Seen> {
     }
     out.push(image(images, text, &instructions, &stages, last));
     for instruction in &instructions {
-        out.extend(fetch(images, text, instruction));
+        out.extend(fetch(images, text, &instructions, instruction));
     }
     out
 }
@@ -423,45 +423,156 @@ fn base_image(
     Some(seen(images, text, "base-image", &from.span, attributes, []))
 }
 
+/// Programs that compare what was fetched with what was meant.
+const COMPARES: &[&str] = &[
+    "sha256sum",
+    "sha512sum",
+    "sha384sum",
+    "sha1sum",
+    "shasum",
+    "b2sum",
+    "md5sum",
+    "gpg --verify",
+    "gpg --batch --verify",
+    "gpgv",
+    "cosign verify",
+    "minisign -V",
+    "openssl dgst",
+    "rhash",
+    "--require-hashes",
+    "apksigner verify",
+    "gh attestation verify",
+    "slsa-verifier",
+];
+/// Programs that run what they are given.
+const RUNS: &[&str] = &["sh", "bash", "zsh", "ash", "dash", "python", "python3", "node", "perl", "ruby", "php", "java"];
+
 /// What a build takes from the network and runs, or keeps, without looking whether it is what was meant.
-fn fetch(images: &Images, text: &str, instruction: &Instruction) -> Option<Seen> {
+fn fetch(images: &Images, text: &str, all: &[Instruction], instruction: &Instruction) -> Option<Seen> {
     let (what, source) = match instruction.word.as_str() {
         "ADD" => {
             let url =
                 instruction.text.split_whitespace().find(|w| w.starts_with("http://") || w.starts_with("https://"))?;
             ("add", url.to_owned())
         }
-        "RUN" => ("pipe", piped(&instruction.text)?),
+        "RUN" => match piped(&instruction.text) {
+            Some(source) => ("pipe", source),
+            None => ("run", started(&instruction.text)?),
+        },
         _ => return None,
     };
-    let checked = instruction.text.contains("--checksum=")
-        || ["sha256sum", "sha512sum", "shasum", "gpg --verify", "cosign verify"]
-            .iter()
-            .any(|w| instruction.text.contains(w));
+    let compares = |run: &str| COMPARES.iter().any(|w| run.contains(w));
+    let file = last_part(&source);
+    // What was added is compared in a later step.
+    let later = || {
+        let after = all.iter().filter(|i| i.span.start > instruction.span.start && i.word == "RUN");
+        what == "add" && !file.is_empty() && after.into_iter().any(|i| compares(&i.text) && i.text.contains(file))
+    };
+    // A revision of a repository names its bytes.
+    let revision = source
+        .rsplit_once('#')
+        .is_some_and(|(_, r)| r.len() >= 40 && r.bytes().take(40).all(|b| b.is_ascii_hexdigit()));
+    let checked = instruction.text.contains("--checksum=") || compares(&instruction.text) || revision || later();
+    let lower = instruction.text.to_ascii_lowercase();
+    let asks = !checked && ["verify", "checksum", "sha256", "sha512", "signature"].iter().any(|w| lower.contains(w));
     let source = source.trim_matches(['"', '\'']).split(['?', '@']).next().unwrap_or_default().to_owned();
     let attributes = [
         ("what", Value::from(what)),
         ("source", Value::Text(cut(&source))),
         ("checked", Value::Bool(checked)),
+        ("asks", Value::Bool(asks)),
         ("plain", Value::Bool(source.starts_with("http://"))),
     ];
     Some(seen(images, text, "build-fetch", &instruction.span, attributes, []))
 }
 
-/// The address of a script that is piped into a shell.
+fn last_part(url: &str) -> &str {
+    let url = url.trim_matches(['"', '\'', ')', ';']).split(['?', '#']).next().unwrap_or_default();
+    url.rsplit('/').next().unwrap_or_default()
+}
+
+fn address(part: &str) -> Option<String> {
+    let word = part.split_whitespace().find(|w| w.contains("://"))?;
+    Some(word.trim_start_matches("$(").trim_matches(['"', '\'', ')', '(', '`']).to_owned())
+}
+
+fn fetches(part: &str) -> bool {
+    part.split(|c: char| c.is_whitespace() || "()\"'`".contains(c)).any(|w| matches!(w, "curl" | "wget"))
+}
+
+/// The program of a command, without what only stands before it.
+fn program(command: &str) -> Option<&str> {
+    let mut words = command
+        .split_whitespace()
+        .filter(|w| !matches!(*w, "sudo" | "env" | "exec" | "time") && !w.contains('=') && !w.starts_with('-'));
+    words.next().and_then(|w| w.rsplit('/').next())
+}
+
+/// The address of a script that is piped into a shell, or that a shell is handed: `sh -c "$(curl …)"`, `bash <(curl …)`.
 fn piped(run: &str) -> Option<String> {
     for line in run.split(['\n', ';']).flat_map(|l| l.split("&&")) {
         let mut parts = line.split('|').map(str::trim);
         let first = parts.next()?;
-        let fetches = first.split_whitespace().any(|w| matches!(w, "curl" | "wget"));
-        let shell = parts.any(|p| {
-            let mut words = p
-                .split_whitespace()
-                .filter(|w| !matches!(*w, "sudo" | "env") && !w.contains('=') && !w.starts_with('-'));
-            words.next().is_some_and(|w| matches!(w.rsplit('/').next(), Some("sh" | "bash" | "zsh" | "ash" | "dash")))
+        let shell = |p: &str| program(p).is_some_and(|w| matches!(w, "sh" | "bash" | "zsh" | "ash" | "dash"));
+        if !fetches(first) {
+            continue;
+        }
+        let inside = shell(first)
+            && ["$(curl", "$(wget", "<(curl", "<(wget", "`curl", "`wget"].iter().any(|w| first.contains(w));
+        if inside || parts.any(shell) {
+            return address(first);
+        }
+    }
+    None
+}
+
+/// The address of a file that is fetched and then run or installed in the same step.
+fn started(run: &str) -> Option<String> {
+    let commands: Vec<&str> = run.split(['\n', ';']).flat_map(|l| l.split("&&")).map(str::trim).collect();
+    for (n, command) in commands.iter().enumerate() {
+        if !fetches(command) || command.contains('|') {
+            continue;
+        }
+        let Some(source) = address(command) else { continue };
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let option = words.iter().position(|w| {
+            matches!(
+                *w,
+                "-o" | "-O"
+                    | "--output"
+                    | "--output-document"
+                    | "-fsSLo"
+                    | "-sSLo"
+                    | "-Lo"
+                    | "-sLo"
+                    | "-fLo"
+                    | "-fsLo"
+                    | "-qO"
+                    | "-sSfLo"
+                    | "-sSo"
+            )
         });
-        if fetches && shell {
-            return first.split_whitespace().find(|w| w.contains("://")).map(str::to_owned);
+        let given = option.and_then(|at| words.get(at + 1)).filter(|w| !w.contains("://") && !w.starts_with('-'));
+        let target = given.or_else(|| command.split_once('>').and_then(|_| words.last()));
+        let target = target.map_or_else(|| last_part(&source), |t| t.trim_matches(['"', '\'']));
+        let name = target.rsplit('/').next().unwrap_or(target);
+        if name.len() < 2 {
+            continue;
+        }
+        let runs = |later: &&str| {
+            let named = later.split_whitespace().any(|w| w.trim_matches(['"', '\'']).rsplit('/').next() == Some(name));
+            let first = program(later).unwrap_or_default();
+            let mode = first == "chmod"
+                && later
+                    .split_whitespace()
+                    .nth(1)
+                    .is_some_and(|m| m.contains('x') || m.contains('7') || m.contains('5'));
+            let installs = matches!(first, "dpkg" | "rpm" | "apk" | "installer") && later.contains("-i")
+                || matches!(first, "apt-get" | "apt" | "yum" | "dnf" | "pip" | "pip3") && later.contains("install");
+            named && (first == name || RUNS.contains(&first) || mode || installs)
+        };
+        if commands[n + 1..].iter().any(runs) {
+            return Some(source);
         }
     }
     None
@@ -524,5 +635,18 @@ mod tests {
         assert_eq!(piped("curl -fsSL https://x.example/i.sh | sudo bash -"), Some("https://x.example/i.sh".to_owned()));
         assert_eq!(piped("curl -fsSL https://x.example/k | gpg --dearmor"), None);
         assert_eq!(piped("apt-get update && wget -qO- https://x.example/a | tar xz"), None);
+        let handed = Some("https://x.example/i.sh".to_owned());
+        assert_eq!(piped("sh -c \"$(curl -fsSL https://x.example/i.sh)\""), handed);
+        assert_eq!(piped("bash <(curl -s https://x.example/i.sh) --yes"), handed);
+        assert_eq!(piped("VERSION=$(curl -s https://x.example/latest) && echo $VERSION"), None);
+        for (run, found) in [
+            ("wget https://x.example/i.sh && sh i.sh", true),
+            ("curl -fsSLo /tmp/i.sh https://x.example/i.sh && bash /tmp/i.sh", true),
+            ("curl -LO https://x.example/i.sh && chmod +x ./i.sh && ./i.sh", true),
+            ("wget -O a.tgz https://x.example/i.sh && tar xzf a.tgz", false),
+            ("wget https://x.example/i.sh && sh other.sh", false),
+        ] {
+            assert_eq!(started(run).is_some(), found, "{run}");
+        }
     }
 }

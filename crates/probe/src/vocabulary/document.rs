@@ -260,6 +260,12 @@ pub(crate) struct GuardsSpec {
     pub(crate) optional_when: Vec<OptionalWhen>,
     pub(crate) refusals: BTreeMap<String, String>,
     pub(crate) exceptions: BTreeMap<String, Vec<String>>,
+    /// Status codes, their names, and exceptions that say: too many.
+    pub(crate) too_many: Vec<String>,
+    /// Milliseconds that a name from outside stands for, or that a function of it makes of one.
+    pub(crate) quantities: BTreeMap<String, i64>,
+    /// Functions that give the number that they are given.
+    pub(crate) conversions: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -269,6 +275,34 @@ pub(crate) struct Known {
     #[serde(default)]
     pub(crate) optional: bool,
     pub(crate) symbols: Vec<String>,
+    /// Where a rate limit takes its numbers.
+    #[serde(default)]
+    pub(crate) rates: Vec<RateSpec>,
+    /// Annotations that take it away.
+    #[serde(default)]
+    pub(crate) off: Vec<String>,
+}
+
+/// Where the numbers of a rate limit stand. A path is steps into arguments: `0.windowMs` is a field of the first one, `0.1` the
+/// second argument of the call that is the first one, `*` each part.
+#[derive(Deserialize, Default, Clone, Debug, PartialEq, Eq)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub(crate) struct RateSpec {
+    /// Not its own arguments: those of this annotation, or of this call where its module is set up.
+    pub(crate) annotation: String,
+    pub(crate) configured: String,
+    /// The first of several paths that is there.
+    pub(crate) limit: Vec<String>,
+    pub(crate) window: Vec<String>,
+    /// A text that says both: `5/minute`.
+    pub(crate) rate: Vec<String>,
+    /// Of a plain number in `window`: `ms` or `s`.
+    pub(crate) unit: String,
+    /// The window, where the library knows only one.
+    pub(crate) per_ms: i64,
+    /// What holds where nothing is said.
+    pub(crate) default_limit: Option<i64>,
+    pub(crate) default_window_ms: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -352,7 +386,7 @@ macro_rules! merge_lists {
     };
 }
 
-merge_lists!(GuardsSpec: schemes, other_modules, read_open, known, verifiers, credential_parameters, credential_attributes, credential_globals, optional_when, refusals, exceptions);
+merge_lists!(GuardsSpec: schemes, other_modules, read_open, known, verifiers, credential_parameters, credential_attributes, credential_globals, optional_when, refusals, exceptions, too_many, quantities, conversions);
 
 merge_lists!(EncryptionSpec: encrypts, hashes, binary_types, no_text_types, plain_modules, hashing_types, name_encrypts, name_hashes, undoes, plain_types, on_the_way_in);
 

@@ -6,7 +6,7 @@ mod classify;
 mod document;
 
 pub(crate) use classify::{Classifier, Hit, words};
-pub(crate) use document::{KindDocument, LanguageSinks, SinkMethods, Stack};
+pub(crate) use document::{KindDocument, LanguageSinks, RateSpec, SinkMethods, Stack};
 
 use document::{DataClasses, Encryption, EndpointRoles, Guards, LogSinks, Sanitizers, Stacks};
 use ligase_catalog::CatalogFile;
@@ -33,6 +33,8 @@ pub(crate) struct Vocabulary {
 pub(crate) struct KnownGuard {
     pub(crate) kind: String,
     pub(crate) optional: bool,
+    pub(crate) rates: Vec<RateSpec>,
+    pub(crate) off: Vec<String>,
 }
 
 /// A compiled endpoint role.
@@ -78,7 +80,9 @@ impl Vocabulary {
         let mut known_guards = BTreeMap::new();
         for known in &merged.guards.known {
             for symbol in &known.symbols {
-                known_guards.insert(symbol.clone(), KnownGuard { kind: known.kind.clone(), optional: known.optional });
+                let (rates, off) = (known.rates.clone(), known.off.clone());
+                let guard = KnownGuard { kind: known.kind.clone(), optional: known.optional, rates, off };
+                known_guards.insert(symbol.clone(), guard);
             }
         }
         Ok(Self {

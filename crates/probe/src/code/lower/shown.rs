@@ -22,7 +22,7 @@ pub(crate) fn show(expr: &Expr<'_>) -> String {
         }
         ExprKind::List(list) => format!("[{}]", all(list)),
         ExprKind::Concat(list) => format!("+({})", all(list)),
-        ExprKind::Compare(list) => format!("cmp({})", all(list)),
+        ExprKind::Arithmetic(_, list) | ExprKind::Compare(list) => format!("cmp({})", all(list)),
         ExprKind::Choice(list) => format!("or({})", all(list)),
         ExprKind::Template(list) => format!("tpl({})", all(list)),
         ExprKind::Other(list) => format!("other({})", all(list)),

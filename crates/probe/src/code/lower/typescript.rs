@@ -266,6 +266,7 @@ impl<'t> Lower<'t> {
                 ExprKind::Concat(flat)
             }
             "||" | "??" | "&&" => ExprKind::Choice(parts),
+            by @ ("*" | "/") => ExprKind::Arithmetic(by, parts),
             _ => ExprKind::Compare(parts),
         }
     }

@@ -427,6 +427,8 @@ impl<'f> Reading<'_, '_, 'f> {
                 hung.push(Hung { guard: inside, from: "handler" });
             }
         }
+        let handler = Val::Unit(method.file, method.unit.str("id").into(), 0);
+        hung.extend(self.guards.counts(machine, &handler).map(|guard| Hung { guard, from: "handler" }));
         (hung, reason)
     }
 }

@@ -127,6 +127,21 @@ fn inner<'e, 't>(expr: &'e Expr<'t>) -> (Vec<&'e Function<'t>>, Vec<&'e Class<'t
     (functions, classes)
 }
 
+/// Whether it is a number, or made of numbers and names that do not change: `15 * 60 * 1000`, `5 * time.Minute`.
+fn constant(expr: &Expr<'_>) -> bool {
+    let mut open = vec![expr];
+    while let Some(at) = open.pop() {
+        match &at.kind {
+            ExprKind::Number(_) => {}
+            ExprKind::Name(name) if name.contains(char::is_uppercase) => {}
+            ExprKind::Member(_, name) if name.contains(char::is_uppercase) => {}
+            ExprKind::Arithmetic(_, parts) => open.extend(parts),
+            _ => return false,
+        }
+    }
+    true
+}
+
 fn weight(value: &Value) -> usize {
     let (mut total, mut open) = (0, vec![value]);
     while let Some(at) = open.pop() {
@@ -248,8 +263,12 @@ impl<'t> Emitter<'_, 't> {
 
     #[allow(clippy::too_many_arguments)]
     fn step(&mut self, id: &str, op: &str, to: &str, value: &Expr<'t>, at: Span, inside: Inside, left: &mut usize) {
-        let plain =
-            matches!(value.kind, ExprKind::Number(_) | ExprKind::Bool(_) | ExprKind::Null | ExprKind::Compare(_));
+        let plain = match &value.kind {
+            ExprKind::Bool(_) | ExprKind::Null | ExprKind::Compare(_) => true,
+            // A number that has a name may be how often something may be tried.
+            ExprKind::Number(_) | ExprKind::Arithmetic(..) => op != "=" || to.is_empty() || !constant(value),
+            _ => false,
+        };
         let long = matches!(&value.kind, ExprKind::Text(t) if t.len() > 120);
         if *left == 0 || self.steps == 0 || to.len() > 120 || plain || long {
             return;
@@ -333,7 +352,7 @@ impl<'t> Emitter<'_, 't> {
         let keep = routing || (together && !java) || chain;
         let returns_more = returns_more && (!java || routing);
         let request = request && (!java || chain);
-        let says = summary.says_something() && (!java || !summary.refuses.is_empty());
+        let says = summary.says_something() && (!java || !summary.refuses.is_empty() || summary.counts);
         let worth = keep || returns_more || request || says || !function.annotations.is_empty();
         if worth && self.units > 0 {
             self.units -= 1;

@@ -77,6 +77,7 @@ impl Encoder {
             ExprKind::Class(class) => Value::from(format!("k:{}", class.name)),
             ExprKind::Other(parts) if parts.len() == 1 => self.many("e", parts),
             ExprKind::Compare(parts) => self.many("=", parts),
+            ExprKind::Arithmetic(by, parts) => self.many(by, parts),
             ExprKind::Other(parts) => self.many("|", parts),
         }
     }

@@ -34,6 +34,7 @@ pub(super) enum Val {
     Made(Rc<Made>),
     Object(usize),
     Text(Rc<str>),
+    Number(i64),
     List(Rc<Vec<Val>>),
     Class(usize, Rc<str>),
     Module(usize),
@@ -330,7 +331,7 @@ impl<'w, 'f> Machine<'w, 'f> {
             Some(("f:", id)) => Val::Unit(at.file, Rc::from(id), at.env),
             Some(("b:", truth)) => Val::Text(Rc::from(truth)),
             Some(("k:", class)) => Val::Class(at.file, Rc::from(class)),
-            _ => Val::Unknown,
+            _ => text.strip_prefix('#').and_then(super::rates::whole).map_or(Val::Unknown, Val::Number),
         }
     }
 
@@ -369,11 +370,14 @@ impl<'w, 'f> Machine<'w, 'f> {
             }
             "..." => parts.get(1).map_or(Val::Unknown, |p| self.eval(at, p)),
             "k=" => parts.get(2).map_or(Val::Unknown, |p| self.eval(at, p)),
+            "*" | "/" => self.arithmetic(at, tag, &parts[1..]),
             "|" => {
                 let all: Vec<Val> =
                     parts[1..].iter().map(|p| self.eval(at, p)).filter(|v| !matches!(v, Val::Unknown)).collect();
                 match all.len() {
                     0 => Val::Unknown,
+                    // `process.env.MAX || 5` is five only where nobody says otherwise.
+                    n if n < parts.len() - 1 && all.iter().any(|v| matches!(v, Val::Number(_))) => Val::Unknown,
                     1 => all[0].clone(),
                     _ => all
                         .iter()
@@ -424,8 +428,17 @@ impl<'w, 'f> Machine<'w, 'f> {
 
     pub(super) fn concat(&mut self, at: At, parts: &[Value]) -> Val {
         let mut out = String::new();
-        for part in parts {
-            match self.eval(at, part) {
+        let all: Vec<Val> = parts.iter().map(|p| self.eval(at, p)).collect();
+        if !all.is_empty() && all.iter().all(|v| matches!(v, Val::Number(_))) {
+            let sum = all.iter().try_fold(0_i64, |sum, v| match v {
+                Val::Number(n) => sum.checked_add(*n),
+                _ => None,
+            });
+            return sum.map_or(Val::Unknown, Val::Number);
+        }
+        for val in all {
+            match val {
+                Val::Number(number) => out.push_str(&number.to_string()),
                 Val::Text(text) => out.push_str(&text),
                 _ => out.push_str("{?}"),
             }

@@ -142,6 +142,9 @@ impl Walk<'_, '_> {
         if condition && verdict.guards() {
             verdict.kind = "unknown";
         }
+        if condition {
+            verdict.rate = None;
+        }
         vec![Hung { guard: verdict, from: "middleware" }]
     }
 
@@ -174,6 +177,7 @@ impl Walk<'_, '_> {
         {
             hung.push(Hung { guard: inside, from: "handler" });
         }
+        hung.extend(self.guards.counts(machine, &route.handler).map(|guard| Hung { guard, from: "handler" }));
         let strange = way.guards.iter().any(|(below, _)| below.is_some());
         let (full, reason) = reason_of(full, &path, way.reason, strange);
         let hidden = reason.is_empty() && hidden(&machine.specs[machine.routers[router].spec], &route.handler);
@@ -278,7 +282,8 @@ pub(super) fn once(hung: &[Hung]) -> Vec<&Hung> {
     let mut out: Vec<&Hung> = Vec::new();
     for one in hung {
         let same = |o: &&Hung| {
-            (&o.guard.symbol, o.guard.kind, o.guard.optional) == (&one.guard.symbol, one.guard.kind, one.guard.optional)
+            let of = |h: &Hung| (h.guard.kind, h.guard.optional, h.guard.rate);
+            o.guard.symbol == one.guard.symbol && of(o) == of(one)
         };
         if !out.iter().any(same) && out.len() < 20 {
             out.push(one);

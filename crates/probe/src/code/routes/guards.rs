@@ -3,6 +3,7 @@
 //! says that it asks who is calling, is *unknown*, never *none*. Next: `flatten.rs`.
 
 use super::eval::{At, Machine, Val};
+use super::rates::Rate;
 use super::summary::asks_who;
 use crate::emit::Facts;
 use crate::vocabulary::{Vocabulary, words};
@@ -20,12 +21,17 @@ pub(super) struct Guard {
     pub optional: bool,
     /// (key, whether it lets pass where the key is `present` or `absent`).
     pub metadata: Vec<(String, String)>,
+    /// What the vocabulary knows it by.
+    pub by: String,
+    /// How often it lets pass.
+    pub rate: Option<Rate>,
     pub files: BTreeSet<usize>,
 }
 
 impl Guard {
-    fn new(kind: &'static str, symbol: String) -> Self {
-        Self { kind, symbol, optional: false, metadata: Vec::new(), files: BTreeSet::new() }
+    pub(super) fn new(kind: &'static str, symbol: String) -> Self {
+        let (by, rate) = (String::new(), None);
+        Self { kind, symbol, optional: false, metadata: Vec::new(), by, rate, files: BTreeSet::new() }
     }
 
     pub(super) fn guards(&self) -> bool {
@@ -101,13 +107,18 @@ impl Guards<'_> {
             Val::Either(all) => {
                 let all: Vec<Guard> = all.iter().map(|v| self.of(machine, v, depth)).collect();
                 let same = all.windows(2).all(|w| w[0].kind == w[1].kind);
-                let mut first = all.into_iter().next().unwrap_or_else(|| Guard::new("unknown", "?".to_owned()));
+                let mut first = all.first().cloned().unwrap_or_else(|| Guard::new("unknown", "?".to_owned()));
                 if !same {
                     first.kind = "unknown";
                 }
+                if all.iter().any(|g| g.rate != first.rate) {
+                    first.rate = None;
+                }
                 first
             }
-            Val::Text(_) | Val::Router(_) | Val::List(_) | Val::Module(_) => Guard::new("other", "?".to_owned()),
+            Val::Text(_) | Val::Number(_) | Val::Router(_) | Val::List(_) | Val::Module(_) => {
+                Guard::new("other", "?".to_owned())
+            }
             Val::Unknown => Guard::new("unknown", "?".to_owned()),
         }
     }
@@ -148,6 +159,10 @@ impl Guards<'_> {
             None => "other",
         };
         let mut guard = Guard::new(kind, name.to_owned());
+        if let Some(known) = known.filter(|k| k.kind == "rate-limit") {
+            guard.by = name.to_owned();
+            guard.rate = self.told(machine, known, args);
+        }
         guard.optional = known.is_some_and(|k| k.optional) || args.iter().any(|a| self.opens(a, machine, 3));
         guard
     }
@@ -184,6 +199,10 @@ impl Guards<'_> {
         guard.optional = unit.flag("missing_passes") || switched_off(machine, unit, env);
         if guard.kind == "other" && depth > 0 {
             self.asked(machine, file, unit, env, depth, &mut guard);
+        }
+        // It counts, and says when that was too often; how often that is stands wherever it counts.
+        if guard.kind == "other" && unit.flag("counts") {
+            guard.kind = "rate-limit";
         }
         // Somebody is sent away who shows nothing; how he is told is not known.
         if guard.kind == "other" && unit.flag("stops") && unit.flag("hands_on") {
@@ -224,6 +243,10 @@ impl Guards<'_> {
             guard.files.extend(&inner.files);
             if inner.guards() {
                 (guard.kind, guard.optional) = (inner.kind, guard.optional || inner.optional);
+                return;
+            }
+            if inner.kind == "rate-limit" {
+                (guard.kind, guard.rate) = ("rate-limit", inner.rate);
                 return;
             }
             unsure |= inner.kind == "unknown";
@@ -278,6 +301,7 @@ impl Guards<'_> {
             if unit.flag("above") && !verdict.guards() {
                 let base = self.base(machine, file, seen, depth);
                 (verdict.kind, verdict.optional) = (base.kind, base.optional || gives_back);
+                (verdict.by, verdict.rate) = (base.by, base.rate);
             } else if !verdict.guards() && unit.flag("only_true") && unit.flag("turns_away") {
                 // Whoever shows nothing is refused by whatever is thrown: in `canActivate` nothing else can come of it.
                 verdict.kind = if asks_who(class) { "authentication" } else { "unknown" };
@@ -323,6 +347,20 @@ impl Guards<'_> {
         };
         guard.optional |= seen.str("base_args").contains("anonymous");
         guard
+    }
+
+    /// A handler that counts itself how often it is called.
+    pub(super) fn counts(&self, machine: &Machine<'_, '_>, handler: &Val) -> Option<Guard> {
+        match handler {
+            Val::Unit(file, id, _) => {
+                let unit = machine.world.files[*file].units.get(&**id).filter(|u| u.flag("counts"))?;
+                let mut guard = Guard::new("rate-limit", machine.world.symbol(*file, unit.str("id")));
+                guard.files.insert(*file);
+                Some(guard)
+            }
+            Val::Made(made) => self.counts(machine, &made.result),
+            _ => None,
+        }
     }
 
     /// What a handler itself refuses, where it asks who is calling.

@@ -14,6 +14,7 @@ mod names;
 mod nest;
 mod onward;
 mod out;
+mod rates;
 mod register;
 mod shows;
 pub(crate) mod spec;

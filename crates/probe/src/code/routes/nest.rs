@@ -7,6 +7,7 @@ use super::flatten::{braced, join, opened};
 use super::guards::Guards;
 use super::out::Hung;
 use super::spec::Spec;
+use crate::emit::Facts;
 use ligase_domain::Value;
 use std::collections::BTreeSet;
 
@@ -23,6 +24,8 @@ struct Applied {
 pub(super) struct Nest {
     /// (folder of the application, guard).
     globals: Vec<(String, Hung)>,
+    /// (folder of the application, what sets a module up, its arguments).
+    configured: Vec<(String, String, Vec<Val>)>,
     applied: Vec<Applied>,
     /// (folder of the application, prefix).
     prefixes: Vec<(String, String)>,
@@ -91,6 +94,14 @@ impl Nest {
             let own = marks(machine, file, class);
             for module in own.iter().filter(|m| m.name == "@nestjs/common.Module") {
                 let Some(Val::Object(object)) = module.args.first() else { continue };
+                let imports = machine.objects[*object].fields.get("imports").cloned();
+                for import in list_of(imports.as_ref()) {
+                    if let Val::Made(made) = &import
+                        && let Val::Outside(name) = &made.callee
+                    {
+                        self.configured.push((root.clone(), name.to_string(), made.args.clone()));
+                    }
+                }
                 let providers = machine.objects[*object].fields.get("providers").cloned();
                 for provider in list_of(providers.as_ref()) {
                     let Val::Object(object) = provider else { continue };
@@ -140,10 +151,42 @@ impl Nest {
                     self.globals.push((root.clone(), Hung { guard, from: "global" }));
                 }
             }
+            calls(value, "use", &mut found);
+            for (_, args) in found.drain(..) {
+                self.used(machine, guards, at, &root, args, step.flag("cond"));
+            }
             calls(value, "forRoutes", &mut found);
             for (callee, args) in found.drain(..) {
                 self.applies(machine, guards, at, &root, callee, args);
             }
+        }
+    }
+
+    /// `app.use('/auth/login', rateLimit({ … }))`: what limits before anything of the application is asked.
+    fn used(
+        &mut self,
+        machine: &mut Machine<'_, '_>,
+        guards: &Guards<'_>,
+        at: At,
+        root: &str,
+        args: &[Value],
+        condition: bool,
+    ) {
+        let all: Vec<Val> = args.iter().map(|a| machine.eval(at, a)).collect();
+        let (path, rest) = match all.split_first() {
+            Some((Val::Text(path), rest)) => (path.trim_end_matches('/').to_owned(), rest),
+            _ => (String::new(), &all[..]),
+        };
+        for val in rest {
+            let mut guard = guards.of(machine, val, 3);
+            if guard.kind != "rate-limit" {
+                continue;
+            }
+            if condition {
+                guard.rate = None;
+            }
+            let to = vec![("ALL".to_owned(), format!("{path}/*"))];
+            self.applied.push(Applied { root: root.to_owned(), hung: Hung { guard, from: "middleware" }, to });
         }
     }
 
@@ -257,6 +300,9 @@ impl Nest {
             }
         }
         hung.retain(|h| !opened(&h.guard, &keys));
+        let set_up: Vec<(String, Vec<Val>)> =
+            self.configured.iter().filter(|(r, ..)| shared(r)).map(|(_, n, a)| (n.clone(), a.clone())).collect();
+        hung.retain_mut(|h| guards.annotated(machine, &mut h.guard, &[method, class], &set_up));
     }
 }
 

@@ -65,12 +65,17 @@ impl<'w, 'f> Sink<'w, 'f> {
             .into_iter()
             .map(|hung| {
                 *self.used.entry(hung.guard.symbol.clone()).or_default() += 1;
-                Attributes::default()
+                let told = Attributes::default()
                     .with("kind", hung.guard.kind)
                     .with("symbol", hung.guard.symbol.as_str())
                     .with("from", hung.from)
-                    .with("optional", hung.guard.optional)
-                    .value()
+                    .with("optional", hung.guard.optional);
+                match hung.guard.rate {
+                    Some((limit, window)) => {
+                        told.with("limit", Value::Int(limit)).with("window_s", Value::Int(window)).value()
+                    }
+                    None => told.value(),
+                }
             })
             .collect();
         let any = method == "ANY";

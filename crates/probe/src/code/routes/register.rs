@@ -231,7 +231,9 @@ impl Machine<'_, '_> {
         } else {
             (rest[rest.len() - 1].clone(), rest[..rest.len() - 1].to_vec())
         };
-        if verb == "ANY" && !spec.method_in_path && self.hands_on(&handler) {
+        // Of all methods of one path, what a library makes stands before the others.
+        let made = own.is_some() && made_outside(&handler);
+        if verb == "ANY" && !spec.method_in_path && (made || self.hands_on(&handler)) {
             // `router.all('/x', auth)` stands before what comes later.
             for guard in rest {
                 let path = paths[0].trim_end_matches('*').trim_end_matches('/').to_owned();
@@ -336,10 +338,22 @@ fn path_of(args: &[Val]) -> (String, &[Val]) {
 /// What a handler is wrapped in. A function that only hands it on to another is what that other is; the handler itself is
 /// taken out of it, since what a handler refuses does not stand before it.
 fn wrapper(made: &Rc<Made>, handler: &Val) -> Val {
+    if let Val::Outside(_) = &made.callee {
+        // What it is told beside the handler: numbers, options, what a library made.
+        let told = |v: &&Val| matches!(v, Val::Number(_) | Val::Text(_) | Val::Object(_)) || made_outside(v);
+        let args = made.args.iter().filter(told).cloned().collect();
+        return Val::Made(Rc::new(Made { callee: made.callee.clone(), args, result: Val::Unknown }));
+    }
     if !matches!(made.callee, Val::Unit(..)) || !matches!(made.result, Val::Made(_)) {
         return made.callee.clone();
     }
     without(&Val::Made(made.clone()), handler, 6)
+}
+
+/// What a library made of plain values.
+fn made_outside(val: &Val) -> bool {
+    let plain = |v: &Val| !matches!(v, Val::Unit(..) | Val::Made(_) | Val::Either(_));
+    matches!(val, Val::Made(made) if matches!(made.callee, Val::Outside(_)) && made.args.iter().all(plain))
 }
 
 fn without(val: &Val, handler: &Val, depth: u8) -> Val {

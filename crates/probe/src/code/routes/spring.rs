@@ -8,11 +8,13 @@ use super::guards::Guard;
 use super::out::Hung;
 use super::spec::Spec;
 use crate::emit::Facts;
-use ligase_domain::Value;
+use ligase_domain::{Seen, Value};
 use std::collections::BTreeSet;
 
 /// Calls of one chain.
 const MAX_ITEMS: usize = 400;
+/// What is asked before a controller is; a class that is one of these and counts requests stands before all of them.
+const BEFORE: &[&str] = &["Filter", "FilterBean", "HandlerInterceptor", "HandlerInterceptorAdapter", "WebFilter"];
 
 /// What a rule asks of a request.
 #[derive(Clone, Debug)]
@@ -55,6 +57,8 @@ pub(super) struct Spring {
     /// Modules that say that they are a resource server and give it no rules of their own: every request needs a token.
     resource: BTreeSet<String>,
     ruled: BTreeSet<String>,
+    /// (module, what counts requests there before any controller).
+    counting: Vec<(String, Hung)>,
 }
 
 /// The folder of a module of the build.
@@ -104,9 +108,11 @@ impl Spring {
             method_security: false,
             resource: BTreeSet::new(),
             ruled: BTreeSet::new(),
+            counting: Vec::new(),
         };
-        for file in 0..machine.world.files.len() {
-            let here = &machine.world.files[file];
+        let world = machine.world;
+        for file in 0..world.files.len() {
+            let here = &world.files[file];
             if !here.is_source() || here.language != "java" {
                 continue;
             }
@@ -124,6 +130,13 @@ impl Spring {
                 a.as_list().and_then(|l| l.first()).and_then(Value::as_text).is_some_and(|n| n == name)
             };
             for class in here.classes.values() {
+                let before = class.texts("bases").any(|b| BEFORE.iter().any(|w| b.ends_with(w)));
+                let counts = |u: &Seen| u.str("class") == class.str("name") && u.flag("counts");
+                if before && here.units.values().any(|u| counts(u)) {
+                    let guard = Guard::new("rate-limit", format!("{}.{}", world.module_name(file), class.str("name")));
+                    let guard = Guard { files: BTreeSet::from([file]), ..guard };
+                    spring.counting.push((root_of(&here.path), Hung { guard, from: "filter-chain" }));
+                }
                 if class.list("annotations").iter().any(|a| named(a, "EnableResourceServer")) {
                     spring.resource.insert(root_of(&here.path));
                 }
@@ -279,6 +292,9 @@ impl Spring {
         let rule = mark.args.first().map(texts_of).unwrap_or_default().join(" ");
         let opens = ["permitAll", "isAnonymous", "IS_AUTHENTICATED_ANONYMOUSLY"].iter().any(|w| rule.contains(w))
             && !rule.contains(" and ");
+        if kind == "rate-limit" {
+            return Some(Guard::new("rate-limit", mark.name.clone()));
+        }
         if kind == "other" || opens {
             return None;
         }
@@ -287,7 +303,7 @@ impl Spring {
             _ if rule.contains("isAuthenticated") || kind == "authentication" => "authentication",
             _ => "authorization",
         };
-        Some(Guard { kind, symbol: mark.name.clone(), optional: false, metadata: Vec::new(), files: BTreeSet::new() })
+        Some(Guard::new(kind, mark.name.clone()))
     }
 
     fn filtered(
@@ -299,11 +315,12 @@ impl Spring {
         hung: &mut Vec<Hung>,
     ) -> &'static str {
         let root = root_of(&machine.world.files[file].path);
+        hung.extend(self.counting.iter().filter(|(r, _)| *r == root).map(|(_, h)| h.clone()));
         let own: Vec<&Chain> = self.chains.iter().filter(|c| c.root == root).collect();
         if self.resource.contains(&root) && !self.ruled.contains(&root) {
             let symbol = "org.springframework.security.oauth2.config.annotation.web.configuration.EnableResourceServer";
             let (symbol, metadata, files) = (symbol.to_owned(), Vec::new(), BTreeSet::new());
-            let guard = Guard { kind: "authentication", symbol, optional: false, metadata, files };
+            let guard = Guard { metadata, files, ..Guard::new("authentication", symbol) };
             hung.push(Hung { guard, from: "filter-chain" });
             return "";
         }
@@ -344,13 +361,8 @@ impl Spring {
             None => "security-rule-not-constant",
             Some("") => "",
             Some(kind) => {
-                let guard = Guard {
-                    kind,
-                    symbol: chain.symbol.clone(),
-                    optional: false,
-                    metadata: Vec::new(),
-                    files: BTreeSet::from([chain.file]),
-                };
+                let files = BTreeSet::from([chain.file]);
+                let guard = Guard { files, ..Guard::new(kind, chain.symbol.clone()) };
                 hung.push(Hung { guard, from: "filter-chain" });
                 ""
             }

@@ -118,6 +118,8 @@ pub(super) struct Summary {
     switches: Vec<(String, &'static str)>,
     always: bool,
     hands_on: bool,
+    /// It says: too many.
+    pub counts: bool,
     shows: bool,
     /// Everything that it answers is where to go instead.
     sends_on: bool,
@@ -349,11 +351,35 @@ impl<'t> Reader<'_, 't> {
     }
 
     fn refusal(&self, expr: &Expr<'t>, around: Around, out: &mut Summary) {
+        out.counts |= self.too_many(expr);
         let Some(kind) = self.refused(expr) else { return };
         out.refuses.insert(kind);
         if around.asks {
             out.checked.insert(kind);
         }
+    }
+
+    /// Whether a call or a thrown value says that it was too often.
+    fn too_many(&self, expr: &Expr<'t>) -> bool {
+        let list = &self.vocabulary.guards.too_many;
+        let named = |name: &str| list.iter().any(|n| n == name);
+        let Some(call) = expr.call() else { return expr.last().is_some_and(named) };
+        let says = |e: &Expr<'t>| match &e.kind {
+            ExprKind::Number(number) => named(number),
+            // `HttpStatus.TOO_MANY_REQUESTS.value()`.
+            ExprKind::Call(inner) => match &inner.callee.kind {
+                ExprKind::Member(of, "value" | "getCode") => of.last().is_some_and(named),
+                _ => false,
+            },
+            _ => e.last().is_some_and(named),
+        };
+        let asked = matches!(call.callee.last(), Some("expect" | "toBe" | "includes" | "equal" | "Equal" | "has"));
+        call.callee.last().is_some_and(named)
+            || !asked
+                && call.args.iter().take(5).any(|a| match &a.value.kind {
+                    ExprKind::Object(pairs) => pairs.iter().any(|(_, v)| says(v)),
+                    _ => says(&a.value),
+                })
     }
 
     /// What a call or a thrown value refuses.
@@ -473,6 +499,7 @@ impl Summary {
     pub(super) fn says_something(&self) -> bool {
         !self.refuses.is_empty()
             || self.hands_on
+            || self.counts
             || self.shows
             || self.sends_on
             || self.in_tests
@@ -493,6 +520,7 @@ impl Summary {
             .some("turns_away", self.turns_away)
             .some("switches", if self.always { Vec::new() } else { pairs(self.switches) })
             .some("hands_on", self.hands_on)
+            .some("counts", self.counts)
             .some("shows", self.shows)
             .some("sends_on", self.sends_on)
             .some("in_tests", self.in_tests)

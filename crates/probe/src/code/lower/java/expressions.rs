@@ -89,8 +89,10 @@ impl<'t> Lower<'t> {
     fn binary(self, node: Node<'_>) -> ExprKind<'t> {
         let sides = ["left", "right"].into_iter().filter_map(|f| node.child_by_field_name(f));
         let parts: Vec<Expr<'t>> = sides.map(|n| self.expr(n)).collect();
-        if self.field(node, "operator") != "+" {
-            return ExprKind::Compare(parts);
+        match self.field(node, "operator") {
+            "+" => {}
+            by @ ("*" | "/") => return ExprKind::Arithmetic(by, parts),
+            _ => return ExprKind::Compare(parts),
         }
         let mut flat = Vec::new();
         for part in parts {
