@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{looked, set};
+use common::{looked, seen, set};
 use ligase_domain::{
     Entry, EntryKind, FileObservations, LookCache, LookKey, LookedFile, MapTree, NoCache, Oid, RepoPath, SourceTree,
     TreeError,
@@ -234,4 +234,47 @@ fn syntax_is_checked_for_dialects_that_a_pack_reads() {
     assert!(check("a.py", "def f(:\n").is_err());
     assert!(check("a.tf", "resource \"x\" {").is_err());
     assert_eq!(check("a.md", "((("), Ok(()));
+}
+
+/// What files hand on to one another, in rings and through many, is found nowhere or late, and takes no more stack for it.
+#[test]
+fn files_that_ask_one_another_are_bounded() {
+    let ring = [
+        ("a.ts", "export * from './b'\nexport { q } from './b'\n"),
+        ("b.ts", "export * from './a'\nexport { q } from './a'\nimport { q, r } from './a'\nq(r)\n"),
+        ("c.ts", "import { x } from './d'\nexport { x }\n"),
+        ("d.ts", "import { x } from './c'\nexport { x }\nx()\n"),
+    ];
+    seen(&ring);
+    let shapes = [
+        |next: usize| format!("import {{ x as y }} from './m{next}'\nexport {{ y as x }}\n"),
+        |next: usize| format!("import {{ x as y }} from './m{next}'\nexport const x = y(y)\n"),
+        |next: usize| format!("import f from 'lib'\nimport {{ x as y }} from './m{next}'\nexport const x = f(y)\n"),
+        |next: usize| format!("import {{ x as y }} from './m{next}'\nexport const x = [y]\n"),
+        |next: usize| {
+            format!("import {{ f }} from './m{next}'\nf()\nexport function x() {{ return f() }}\nexport {{ x as f }}\n")
+        },
+    ];
+    for shape in shapes {
+        let mut files: Vec<(String, String)> = (0..300).map(|n| (format!("m{n}.ts"), shape(n + 1))).collect();
+        // In a ring and at the end of it something to hand on.
+        files.push(("m300.ts".to_owned(), format!("import e from 'express'\n{}\nexport const z = e()\n", shape(0))));
+        let files: Vec<(&str, &str)> = files.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+        seen(&files);
+    }
+}
+
+/// Routes are found through files that hand them on, whoever is looked at first.
+#[test]
+fn what_many_files_hand_on_is_found() {
+    let mut files: Vec<(String, String)> =
+        (0..30).map(|n| (format!("m{n}.ts"), format!("export {{ routes }} from './m{}'\n", n + 1))).collect();
+    let end = "import { Router } from 'express'\nexport const routes = Router()\nroutes.get('/plans', list)\n";
+    files.push(("m30.ts".to_owned(), end.to_owned()));
+    let app =
+        "import express from 'express'\nimport { routes } from './m0'\nconst app = express()\napp.use('/v1', routes)\n";
+    files.push(("app.ts".to_owned(), app.to_owned()));
+    let files: Vec<(&str, &str)> = files.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+    let linked = seen(&files);
+    assert!(format!("{linked:?}").contains("/v1/plans"), "{linked:?}");
 }

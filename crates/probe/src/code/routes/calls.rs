@@ -1,7 +1,7 @@
 //! Calls where routes are put together: who is asked, what is handed on, and what comes back. A function of the repository is
 //! run; what is from outside is remembered by its name. Next: `register.rs`.
 
-use super::eval::{At, MAX_DEPTH, MAX_ELEMENTS, MAX_RUNS, Machine, Made, Val};
+use super::eval::{At, MAX_DEPTH, MAX_ELEMENTS, MAX_RUNS, Machine, Val};
 use super::spec::Spec;
 use crate::emit::Facts;
 use ligase_domain::Value;
@@ -62,7 +62,7 @@ impl Machine<'_, '_> {
         if let (Val::Unknown, "values" | "entries", Some(Val::Object(object))) = (&target, method, args.first()) {
             let mut fields: Vec<(&String, &Val)> = self.objects[*object].fields.iter().collect();
             fields.sort_by_key(|(k, _)| k.as_str());
-            return Val::List(Rc::new(fields.into_iter().map(|(_, v)| v.clone()).collect()));
+            return Val::list(fields.into_iter().map(|(_, v)| v.clone()).collect());
         }
         self.apply(at, target, args, new)
     }
@@ -106,7 +106,7 @@ impl Machine<'_, '_> {
                 out.push(self.call_unit(*file, id.clone(), *env, None, std::slice::from_ref(element), false));
             }
         }
-        Val::List(Rc::new(out))
+        Val::list(out)
     }
 
     /// Calls a value.
@@ -124,7 +124,7 @@ impl Machine<'_, '_> {
                     return self.new_router(spec, at.file, false, false);
                 }
                 self.wrapped(&target, &args);
-                Val::Made(Rc::new(Made { callee: target, args, result: Val::Unknown }))
+                Val::made(target, args, Val::Unknown)
             }
             Val::Class(file, class) => self.instantiate(*file, class.clone(), &args, new),
             Val::Unit(file, id, env) => {
@@ -146,7 +146,7 @@ impl Machine<'_, '_> {
                         self.wrapped(&target, &args);
                         match &result {
                             Val::Router(_) => result,
-                            _ => Val::Made(Rc::new(Made { callee: target, args, result })),
+                            _ => Val::made(target, args, result),
                         }
                     }
                 }
@@ -161,7 +161,7 @@ impl Machine<'_, '_> {
             }
             _ => {
                 self.wrapped(&target, &args);
-                Val::Made(Rc::new(Made { callee: target, args, result: Val::Unknown }))
+                Val::made(target, args, Val::Unknown)
             }
         }
     }

@@ -4,6 +4,7 @@
 //! router's methods do), `flatten.rs`.
 
 use super::spec::Spec;
+pub(super) use super::value::{List, Made, Val};
 use super::world::World;
 use crate::emit::Facts;
 use ligase_domain::{Seen, Value};
@@ -18,38 +19,12 @@ pub(super) const MAX_DEPTH: usize = 28;
 pub(super) const MAX_RUNS: u16 = 240;
 /// Parts of a list that a loop runs over.
 pub(super) const MAX_ELEMENTS: usize = 200;
+/// Expressions inside expressions, through all files that ask one another: what the stack holds.
+const MAX_DEEP: usize = 320;
+/// What another file's top takes of that.
+const MODULE_DEEP: usize = 4;
 /// Objects of one revision.
 pub(super) const MAX_OBJECTS: usize = 60_000;
-
-/// What is known of a value.
-#[derive(Clone, Debug)]
-pub(super) enum Val {
-    Unknown,
-    Router(usize),
-    /// A function: file, its unit, and the environment that it sees.
-    Unit(usize, Rc<str>, usize),
-    /// A name from outside.
-    Outside(Rc<str>),
-    /// What a call gave that was not followed, or that is known by who was called.
-    Made(Rc<Made>),
-    Object(usize),
-    Text(Rc<str>),
-    Number(i64),
-    List(Rc<Vec<Val>>),
-    Class(usize, Rc<str>),
-    Module(usize),
-    /// One of several.
-    Either(Rc<Vec<Val>>),
-}
-
-/// A call.
-#[derive(Debug)]
-pub(super) struct Made {
-    pub callee: Val,
-    pub args: Vec<Val>,
-    /// What running the function gave.
-    pub result: Val,
-}
 
 /// What hangs on a router, in order.
 #[derive(Clone)]
@@ -143,6 +118,10 @@ pub(super) struct Machine<'w, 'f> {
     pub(super) given: HashMap<(usize, Rc<str>), Val>,
     pub(super) left: usize,
     pub(super) depth: usize,
+    /// As `depth`, and never begun anew at another file.
+    deep: usize,
+    /// What files are asked for now, one for another.
+    pub(super) asking: HashSet<(usize, String)>,
     pub defaults: HashMap<usize, usize>,
     /// Some router was mounted that is not known.
     pub dynamic: bool,
@@ -166,6 +145,8 @@ impl<'w, 'f> Machine<'w, 'f> {
             given: HashMap::new(),
             left: MAX_EVALUATIONS,
             depth: 0,
+            deep: 0,
+            asking: HashSet::new(),
             defaults: HashMap::new(),
             dynamic: false,
             touched: BTreeSet::new(),
@@ -177,8 +158,8 @@ impl<'w, 'f> Machine<'w, 'f> {
     /// Runs every file and then every function that nobody ran.
     pub(super) fn run(&mut self) {
         let files: Vec<usize> = (0..self.world.files.len()).filter(|f| self.world.files[*f].is_source()).collect();
-        for file in &files {
-            self.module(*file);
+        for file in self.world.in_order(&files) {
+            self.module(file);
         }
         for pass in 0..3 {
             for file in &files {
@@ -215,9 +196,15 @@ impl<'w, 'f> Machine<'w, 'f> {
             return *env;
         }
         let env = self.env(None, "");
+        // Too many files ask one another: this one's turn comes later, and who asks now is told nothing.
+        if self.deep > MAX_DEEP / 2 {
+            return env;
+        }
         self.modules.insert(file, env);
         let before = std::mem::take(&mut self.depth);
+        self.deep += MODULE_DEEP;
         self.scope(file, env, "");
+        self.deep -= MODULE_DEEP;
         self.depth = before;
         env
     }
@@ -270,7 +257,7 @@ impl<'w, 'f> Machine<'w, 'f> {
     }
 
     /// The list that a loop runs over, where this statement binds its element.
-    pub(super) fn loop_of(&mut self, at: At, step: &Seen, value: &Value, open: &[i64]) -> Option<(i64, Rc<Vec<Val>>)> {
+    pub(super) fn loop_of(&mut self, at: At, step: &Seen, value: &Value, open: &[i64]) -> Option<(i64, Rc<List>)> {
         let start = step.list("loop").first().and_then(Value::as_int)?;
         let parts = value.as_list()?;
         if open.contains(&start) || parts.first()?.as_text()? != "e" || step.str("op") != "=" {
@@ -310,17 +297,19 @@ impl<'w, 'f> Machine<'w, 'f> {
     }
 
     pub(super) fn eval(&mut self, at: At, value: &Value) -> Val {
-        if self.left == 0 || self.depth > MAX_DEPTH * 4 {
+        if self.left == 0 || self.depth > MAX_DEPTH * 4 || self.deep > MAX_DEEP {
             return Val::Unknown;
         }
         self.left -= 1;
         self.depth += 1;
+        self.deep += 1;
         let out = match value {
             Value::Text(text) => self.leaf(at, text),
             Value::List(parts) => self.node(at, parts),
             _ => Val::Unknown,
         };
         self.depth -= 1;
+        self.deep -= 1;
         out
     }
 
@@ -366,7 +355,7 @@ impl<'w, 'f> Machine<'w, 'f> {
                         (val, _) => out.push(val),
                     }
                 }
-                Val::List(Rc::new(out))
+                Val::list(out)
             }
             "..." => parts.get(1).map_or(Val::Unknown, |p| self.eval(at, p)),
             "k=" => parts.get(2).map_or(Val::Unknown, |p| self.eval(at, p)),
@@ -383,7 +372,7 @@ impl<'w, 'f> Machine<'w, 'f> {
                         .iter()
                         .find(|v| matches!(v, Val::Router(_) | Val::Text(_)))
                         .cloned()
-                        .unwrap_or(Val::Either(Rc::new(all))),
+                        .unwrap_or(Val::either(all)),
                 }
             }
             "+" => self.concat(at, &parts[1..]),

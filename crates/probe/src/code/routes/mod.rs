@@ -20,6 +20,7 @@ mod shows;
 pub(crate) mod spec;
 mod spring;
 mod summary;
+mod value;
 mod world;
 
 use crate::vocabulary::Vocabulary;

@@ -8,6 +8,9 @@ use ligase_domain::Value;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// Files that hand on what the next one gives.
+const MAX_ASKED: usize = 64;
+
 impl Machine<'_, '_> {
     /// What a dotted name is.
     pub(super) fn name(&mut self, at: At, dotted: &str) -> Val {
@@ -138,10 +141,20 @@ impl Machine<'_, '_> {
         (!matches!(val, Val::Unknown)).then_some(val)
     }
 
-    /// What a file gives under a name.
+    /// What a file gives under a name. What files only hand to one another, in a ring, none of them has.
     pub(super) fn export(&mut self, file: usize, name: &str, depth: u8) -> Val {
         self.touched.insert(file);
         let env = self.module(file);
+        let asked = (file, name.to_owned());
+        if self.asking.len() >= MAX_ASKED || !self.asking.insert(asked.clone()) {
+            return Val::Unknown;
+        }
+        let val = self.exported(file, env, name, depth);
+        self.asking.remove(&asked);
+        val
+    }
+
+    fn exported(&mut self, file: usize, env: usize, name: &str, depth: u8) -> Val {
         let there = &self.world.files[file];
         let at = At { file, env, step: 0, condition: false };
         if let Some(inside) = there.exports.get(name) {

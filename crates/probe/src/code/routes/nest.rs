@@ -277,7 +277,7 @@ impl Nest {
         }
         for (list, from) in [(method, "decorator"), (class, "class")] {
             for mark in list.iter().filter(|m| spec.guards.contains(&m.name)) {
-                for arg in list_of(Some(&Val::List(std::rc::Rc::new(mark.args.clone())))) {
+                for arg in list_of(Some(&Val::list(mark.args.clone()))) {
                     let guard = guards.of(machine, &arg, 3);
                     hung.push(Hung { guard, from });
                 }

@@ -3,7 +3,7 @@
 //! absent, never guessed. Next: `guards.rs`.
 
 use super::annotated::Mark;
-use super::eval::{At, Machine, Made, Val};
+use super::eval::{At, Machine, Val};
 use super::guards::{Guard, Guards};
 use crate::extract;
 use crate::vocabulary::{KnownGuard, RateSpec};
@@ -28,9 +28,7 @@ impl Machine<'_, '_> {
                 let result = if by == "*" { a.checked_mul(b) } else { a.checked_div(b) };
                 result.map_or(Val::Unknown, Val::Number)
             }
-            (a, b) => {
-                Val::Made(Rc::new(Made { callee: Val::Outside(Rc::from(by)), args: vec![a, b], result: Val::Unknown }))
-            }
+            (a, b) => Val::made(Val::Outside(Rc::from(by)), vec![a, b], Val::Unknown),
         }
     }
 }
@@ -204,7 +202,7 @@ fn turned_back(machine: &Machine<'_, '_>, arg: &Val) -> bool {
 /// The values at a path into arguments: a number is an argument of a call or an item of a list, `*` each of them, a name a
 /// field of an object.
 fn at_path(machine: &Machine<'_, '_>, args: &[Val], path: &str) -> Vec<Val> {
-    let mut here: Vec<Val> = vec![Val::List(Rc::new(args.to_vec()))];
+    let mut here: Vec<Val> = vec![Val::list(args.to_vec())];
     for part in path.split('.') {
         let mut next = Vec::new();
         for val in &here {

@@ -342,7 +342,7 @@ fn wrapper(made: &Rc<Made>, handler: &Val) -> Val {
         // What it is told beside the handler: numbers, options, what a library made.
         let told = |v: &&Val| matches!(v, Val::Number(_) | Val::Text(_) | Val::Object(_)) || made_outside(v);
         let args = made.args.iter().filter(told).cloned().collect();
-        return Val::Made(Rc::new(Made { callee: made.callee.clone(), args, result: Val::Unknown }));
+        return Val::made(made.callee.clone(), args, Val::Unknown);
     }
     if !matches!(made.callee, Val::Unit(..)) || !matches!(made.result, Val::Made(_)) {
         return made.callee.clone();
@@ -363,11 +363,11 @@ fn without(val: &Val, handler: &Val, depth: u8) -> Val {
         _ => false,
     };
     match val {
-        Val::Made(made) if depth > 0 => Val::Made(Rc::new(Made {
-            callee: without(&made.callee, handler, depth - 1),
-            args: made.args.iter().filter(|a| !same(a)).map(|a| without(a, handler, depth - 1)).collect(),
-            result: without(&made.result, handler, depth - 1),
-        })),
+        Val::Made(made) if depth > 0 => Val::made(
+            without(&made.callee, handler, depth - 1),
+            made.args.iter().filter(|a| !same(a)).map(|a| without(a, handler, depth - 1)).collect(),
+            without(&made.result, handler, depth - 1),
+        ),
         val if same(val) => Val::Unknown,
         val => val.clone(),
     }

@@ -126,6 +126,29 @@ impl<'f> World<'f> {
         self.files.push(file);
     }
 
+    /// Files in the order in which they run: who is imported before who imports.
+    pub(super) fn in_order(&self, files: &[usize]) -> Vec<usize> {
+        let (mut taken, mut out) = (vec![true; self.files.len()], Vec::new());
+        files.iter().for_each(|file| taken[*file] = false);
+        for first in files {
+            let mut open = vec![(*first, false)];
+            while let Some((file, done)) = open.pop() {
+                if done {
+                    out.push(file);
+                } else if !std::mem::replace(&mut taken[file], true) {
+                    open.push((file, true));
+                    let here = &self.files[file];
+                    if here.language == "typescript" {
+                        let modules = here.imports.iter().map(|i| i.1).chain(here.stars.iter().copied());
+                        let next: Vec<usize> = modules.filter_map(|m| self.module(file, m)).collect();
+                        open.extend(next.into_iter().rev().filter(|f| !taken[*f]).map(|f| (f, false)));
+                    }
+                }
+            }
+        }
+        out
+    }
+
     /// The file that a module of JavaScript names, as seen from a file.
     pub(super) fn module(&self, from: usize, module: &str) -> Option<usize> {
         if let Some(rest) = module.strip_prefix('.') {
