@@ -198,7 +198,7 @@ fn changes(services: usize) -> Vec<Change> {
             13,
             "app/main.py",
             "\nobservability",
-            "\n\n@app.get(\"/open\")\ndef opened() -> str:\n    return \"\"\n\n\nobservability",
+            "\n\n@app.get(\"/people\")\ndef everybody() -> str:\n    return \"\"\n\n\nobservability",
             1,
         ),
         one(14, "app/guards.py", "status_code=401", "status_code=403", 0),

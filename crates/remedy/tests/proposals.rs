@@ -278,17 +278,17 @@ fn a_guard_of_the_same_file_needs_no_import_and_must_stand_above() {
     let own = "def current_user(x_token: str = Header()) -> str:\n    if x_token != \"key\":\n        raise HTTPException(status_code=401)\n    return x_token\n";
     let text = |above: &str, below: &str| {
         format!(
-            "from fastapi import Depends, FastAPI, Header, HTTPException\n\napp = FastAPI()\n\n\n{above}@app.get(\"/rooms\")\ndef rooms():\n    return []\n\n\n{below}"
+            "from fastapi import Depends, FastAPI, Header, HTTPException\n\napp = FastAPI()\n\n\n{above}@app.get(\"/payments\")\ndef payments():\n    return []\n\n\n{below}"
         )
     };
     let above = Repo::new([("main.py", text(&format!("{own}\n\n"), "").as_str())]);
-    let patched = above.patched(GUARDED, "GET /rooms", "main.py");
+    let patched = above.patched(GUARDED, "GET /payments", "main.py");
     assert_eq!(
         patched,
-        text(&format!("{own}\n\n"), "").replace("\"/rooms\"", "\"/rooms\", dependencies=[Depends(current_user)]")
+        text(&format!("{own}\n\n"), "").replace("\"/payments\"", "\"/payments\", dependencies=[Depends(current_user)]")
     );
     let below = Repo::new([("main.py", text("", own).as_str())]);
-    assert_eq!(below.abstention(GUARDED, "GET /rooms"), "defined-later");
+    assert_eq!(below.abstention(GUARDED, "GET /payments"), "defined-later");
 }
 
 #[test]
