@@ -96,6 +96,9 @@ const ENVIRONMENTS: &[&str] = &["env", "environment"];
 /// Environments that nobody but those who make a program reaches.
 const INNER: &[&str] = &["test", "tests", "testing", "e2e", "ci", "dev", "develop", "development", "local"];
 
+/// Environments in which a program serves whom it was made for.
+const OUTER: &[&str] = &["production", "prod", "live"];
+
 /// Whether everything that a handler answers is where to go instead. A call that could hand something out, or change it, is none.
 pub(super) fn only_sends_on(function: &Function<'_>) -> bool {
     let typed = |ty: &Type<'_>| ANSWERS.iter().any(|t| ty.name.ends_with(t));
@@ -226,15 +229,19 @@ fn outside_tests(condition: &str) -> bool {
     inner.split("||").any(|part| part.split("&&").all(differs))
 }
 
-/// `process.env.NODE_ENV !== 'test'`, `os.Getenv("APP_ENV") != "test"`.
+/// `process.env.NODE_ENV !== 'test'`, `os.Getenv("APP_ENV") != "test"`, `process.env.NODE_ENV === "production"`.
 fn differs(part: &str) -> bool {
-    let Some((left, right)) = part.split_once("!=") else { return false };
+    let (wanted, sides) = match part.split_once("!=") {
+        Some(sides) => (INNER, Some(sides)),
+        None => (OUTER, part.split_once("==")),
+    };
+    let Some((left, right)) = sides else { return false };
     let right = right.trim_start_matches('=').trim();
     let quoted = right.starts_with(['"', '\'', '`']);
     let value = right.trim_matches(['"', '\'', '`', ')', ' ']);
     let named = left.rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).find(|w| !w.is_empty()).unwrap_or_default();
     let environment = words(named).last().is_some_and(|w| ENVIRONMENTS.contains(&w.as_str()));
-    quoted && environment && INNER.contains(&value)
+    quoted && environment && wanted.contains(&value)
 }
 
 #[cfg(test)]
@@ -250,6 +257,10 @@ mod tests {
         assert!(!outside_tests("env !== 'test' && !forced"));
         assert!(!outside_tests("process.env.NODE_ENV === 'test'"));
         assert!(!outside_tests("process.env.NODE_ENV !== 'production'"));
+        assert!(outside_tests("process.env.NODE_ENV === \"production\""));
+        assert!(outside_tests("(process.env.NODE_ENV == 'prod')"));
+        assert!(!outside_tests("process.env.NODE_ENV === 'production' && !forced"));
+        assert!(!outside_tests("plan === 'live'"));
         assert!(!outside_tests("user.kind !== 'test'"));
         assert!(!outside_tests("process.env.MODE !== wanted"));
     }
