@@ -25,7 +25,7 @@ static MATCHER: LazyLock<Regex> =
 /// Says that something is encrypted, and not with which key.
 static SWITCH: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"(?m)\b(?:storage_encrypted|encrypted|at_rest_encryption_enabled|encryption_at_rest_enabled|StorageEncrypted|Encrypted|AtRestEncryptionEnabled|SSEEnabled|enable_key_rotation)"?\s*[=:]\s*"?true\b|encryption_type\s*=\s*"(?:KMS|kms)"|sse_algorithm|sse_type|SSEAlgorithm|KmsMasterKeyID"#,
+        r#"(?m)\b(?:storage_encrypted|encrypted|at_rest_encryption_enabled|encryption_at_rest_enabled|StorageEncrypted|Encrypted|AtRestEncryptionEnabled|SSEEnabled|enable_key_rotation)"?\s*[=:]\s*"?true\b|encryption_type\s*=\s*"(?:KMS|kms)"|(?:encrypt_at_rest|encryption_at_rest_options)\s*\{[^}]*\benabled\s*=\s*"?true|sse_algorithm|sse_type|SSEAlgorithm|KmsMasterKeyID"#,
     )
     .unwrap()
 });
@@ -36,7 +36,7 @@ static KEY: LazyLock<Regex> = LazyLock::new(|| {
 /// What Azure and Google keep is encrypted with keys of theirs whatever is written.
 static OF_PROVIDER: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"^(?:resource|data)\s+"(?:(?:azurerm|azapi|google)_|aws_(?:cloudwatch_log_group|s3_bucket|dynamodb_table|sqs_queue|secretsmanager_secret|ssm_parameter|backup_vault|lambda_function|fsx_\w+|glue_\w+)\b)|Type"?:\s*"?AWS::(?:Logs::LogGroup|SQS::Queue|SecretsManager::Secret|S3::Bucket|DynamoDB::Table|SSM::Parameter|Lambda::Function|FSx::FileSystem)\b|EngineMode:\s*['"]?serverless"#,
+        r#"^(?:resource|data)\s+"(?:(?:azurerm|azapi|google)_|aws_(?:cloudwatch_log_group|s3_bucket|dynamodb_table|sqs_queue|secretsmanager_secret|ssm_parameter|backup_vault|lambda_function|fsx_\w+|glue_\w+)\b)|Type"?:\s*["']?AWS::(?:Logs::LogGroup|SQS::Queue|SecretsManager::Secret|S3::Bucket|DynamoDB::Table|SSM::Parameter|Lambda::Function|FSx::FileSystem)\b|EngineMode:\s*['"]?serverless"#,
     )
     .unwrap()
 });
