@@ -4,7 +4,7 @@
 use ligase_domain::{LookedFile, Observation, Origin, RepoPath, Seen, Span, Value};
 use std::collections::BTreeMap;
 
-/// The link kind of what is to be attached: `emits`, `by`, `values`.
+/// The link kind of what is to be attached: `emits`, `by`, `within` (the definition that it stands in), `values`.
 pub(crate) const KIND: &str = "attach";
 /// The joins that there are.
 pub(crate) const JOINS: &[&str] = &["same-definition", "same-class", "module", "repository"];
@@ -55,7 +55,14 @@ fn belongs(seen: &Seen, endpoint: &Observation) -> bool {
         Some("repository") => false,
         Some("module") => true,
         Some("same-class") => endpoint.anchors.get("class").is_some_and(inside),
-        _ => inside(&endpoint.place.span) || endpoint.anchors.get("handler").is_some_and(inside),
+        // Decorators stand outside of the function where a table of paths names it.
+        _ => {
+            let handler = endpoint.attributes.get("handler").and_then(Value::as_text);
+            inside(&endpoint.place.span)
+                || endpoint.anchors.get("handler").is_some_and(inside)
+                || handler
+                    .is_some_and(|h| !h.is_empty() && seen.attributes.get("within").and_then(Value::as_text) == Some(h))
+        }
     }
 }
 

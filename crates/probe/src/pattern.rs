@@ -336,6 +336,7 @@ impl PatternProbe {
                 Attributes::default()
                     .with("emits", self.emits.as_str())
                     .with("by", attach.by.as_str())
+                    .with("within", enclosing(index, node))
                     .with("values", attributes.value()),
             ),
         };
