@@ -357,7 +357,7 @@ impl Drop for Fleet {
             for name in ["w1", "w2", "r1", "c2", "c1"] {
                 let said = self.said(name);
                 let from = said.len().saturating_sub(SAID_LAST);
-                eprintln!("--- {name}\n{}", said.get(from..).unwrap_or(&said));
+                eprintln!("--- {name}\n{}", String::from_utf8_lossy(&said.as_bytes()[from..]));
             }
         }
         for process in self.processes.values_mut() {
