@@ -10,6 +10,7 @@ use crate::seen::{Fresh, Seen};
 use crate::sweep::Running;
 use crate::uploads::Uploads;
 use ligase_domain::{Digest, FailureReason, RepoPath, Skipped, Timestamp};
+use ligase_evidence::Hashed;
 use ligase_policy::Catalog;
 use ligase_queue::TaskQueue;
 use ligase_record::ObservationSet;
@@ -82,18 +83,20 @@ pub enum Ingested {
     /// A revision was looked at, or could not be.
     Probed {
         /// The terminal record.
-        fact: Fact,
+        fact: Box<Fact>,
         /// Files that were looked at.
         looked_at: u64,
         /// Files that a cache had.
         from_cache: u64,
         /// Whether the repository was cloned.
         cloned: bool,
+        /// Objects that came with it and that it names.
+        objects: Vec<Hashed>,
     },
     /// A patch was made, or not.
     Remedied {
         /// The terminal record.
-        remedied: Remedied,
+        remedied: Box<Remedied>,
         /// Who made it.
         maker: String,
     },
@@ -119,19 +122,19 @@ impl App {
         let ended = Fact::AttemptEnded { attempt, cause: "recorded".to_owned() };
         ligase_runtime::reached("before-record");
         let (looked, cloned, by) = match ingested {
-            Ingested::Probed { fact, looked_at, from_cache, cloned } => {
+            Ingested::Probed { fact, looked_at, from_cache, cloned, objects } => {
                 let mut looks = Vec::new();
-                if let Fact::Probed { result: Ok(result), .. } = &fact {
+                if let Fact::Probed { result: Ok(result), .. } = fact.as_ref() {
                     // What one worker has seen, no other needs to look at again. Reading the set also proves that the
                     // store has all of it before anything names it.
-                    let seen = Seen::read(&self.ledger, &result.root, &result.observations)?;
+                    let seen = Seen::read_with(&self.ledger, &objects, &result.root, &result.observations)?;
                     if seen.set.probe_set != self.config.probe_set {
                         return Err(LedgerError::Forged("it was looked with another probe set".to_owned()));
                     }
                     looks = lasting(&seen.set);
                     self.fresh.keep((result.root, result.observations), Arc::new(seen));
                 }
-                self.ledger.record_seen(vec![fact, ended], looks)?;
+                self.ledger.record_seen(vec![*fact, ended], objects, looks)?;
                 ((looked_at, from_cache), cloned, String::new())
             }
             Ingested::Remedied { remedied, maker } => {
@@ -141,7 +144,7 @@ impl App {
                     self.ledger.patch(&patch)?;
                     self.ledger.gate_report(&report)?;
                 }
-                self.ledger.record_now(vec![Fact::Remedied(remedied), ended])?;
+                self.ledger.record_now(vec![Fact::Remedied(*remedied), ended])?;
                 ((0, 0), false, maker)
             }
             Ingested::LookedAgain { result } => {

@@ -8,11 +8,11 @@ use crate::fields::{FieldError, Fields};
 use crate::standing::Standing;
 use crate::state::{Changed, ServiceState, State};
 use crate::together::Together;
-use ligase_domain::{Assessment, Clock, Digest, Finding, FindingId, GateReport, Observation, Patch, Timestamp};
-use ligase_evidence::{Batch, JournalEntry, Store, StoreError, codes};
+use ligase_domain::{Assessment, Clock, Digest, Finding, FindingId, GateReport, Patch, Timestamp};
+use ligase_evidence::{Batch, Hashed, JournalEntry, Store, StoreError, codes};
 use ligase_record::{
     EncodedAssessment, Event, ObservationSet, RecordError, decode_assessment, decode_event, decode_gate_report,
-    decode_observation_set, decode_observations, decode_patch, encode_assessment, encode_event,
+    decode_observation_set, decode_patch, encode_assessment, encode_event,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -51,7 +51,10 @@ pub type Assessed = (Arc<Assessment>, Arc<Standing>);
 /// Facts that somebody waits to have durable.
 struct Waiting {
     facts: Vec<Fact>,
-    objects: Vec<Vec<u8>>,
+    /// The facts' events, in their order.
+    events: Vec<Hashed>,
+    /// What the facts name.
+    named: Vec<Hashed>,
     looks: Vec<(Digest, Digest)>,
 }
 
@@ -141,16 +144,23 @@ impl Ledger {
     /// Remembers facts: durable, then visible. In order, and all or none of them visible when it fails. Callers that wait
     /// at the same time share one commit.
     pub fn record_now(&self, facts: Vec<Fact>) -> Result<(), LedgerError> {
-        if facts.is_empty() { Ok(()) } else { self.record_seen(facts, Vec::new()) }
+        if facts.is_empty() { Ok(()) } else { self.record_seen(facts, Vec::new(), Vec::new()) }
     }
 
-    /// The same of facts, and of the look keys that the files of their result stand under from now on.
-    pub fn record_seen(&self, facts: Vec<Fact>, looks: Vec<(Digest, Digest)>) -> Result<(), LedgerError> {
-        let mut objects = Vec::with_capacity(facts.len());
+    /// The same of facts, of objects that they name, and of the look keys that the files of their result stand under from
+    /// now on.
+    pub fn record_seen(
+        &self,
+        facts: Vec<Fact>,
+        named: Vec<Hashed>,
+        looks: Vec<(Digest, Digest)>,
+    ) -> Result<(), LedgerError> {
+        let mut events = Vec::with_capacity(facts.len());
         for fact in &facts {
-            objects.push(encode_event(&Event { kind: fact.kind().to_owned(), fields: fact.fields().0 })?);
+            let event = Event { kind: fact.kind().to_owned(), fields: fact.fields().0 };
+            events.push(Hashed::of(encode_event(&event)?));
         }
-        Ok(self.together.write(Waiting { facts, objects, looks }, |group| self.commit(group))?)
+        Ok(self.together.write(Waiting { facts, events, named, looks }, |group| self.commit(group))?)
     }
 
     /// Writes a group in one commit and shows it.
@@ -160,9 +170,9 @@ impl Ledger {
         let (mut objects, mut looks, mut entries) = (Vec::new(), Vec::new(), Vec::new());
         for one in group {
             looks.extend_from_slice(&one.looks);
-            for (fact, bytes) in one.facts.iter().zip(&one.objects) {
-                entries.push(JournalEntry { kind: fact.kind().to_owned(), digest: Digest::of(bytes), at });
-                objects.push(bytes.clone());
+            objects.extend(one.named.iter().chain(&one.events).cloned());
+            for (fact, event) in one.facts.iter().zip(&one.events) {
+                entries.push(JournalEntry { kind: fact.kind().to_owned(), digest: event.digest(), at });
             }
         }
         self.store.commit(Batch { objects, looks, entries })?;
@@ -182,12 +192,13 @@ impl Ledger {
         let at = self.clock.now();
         let (mut objects, mut entries, mut news) = (Vec::new(), Vec::new(), Vec::new());
         for (bytes, assessed) in encoded {
-            let statement = Digest::of(&bytes.statement);
+            let said = Hashed::of(bytes.statement);
+            let statement = said.digest();
             if self.read(|s| s.services.get(&assessed.0.service).is_some_and(|s| s.statement == statement)) {
                 continue;
             }
-            objects.extend(bytes.objects);
-            objects.push(bytes.statement);
+            objects.extend(bytes.objects.into_iter().map(Hashed::of));
+            objects.push(said);
             entries.push(JournalEntry { kind: ASSESSMENT.to_owned(), digest: statement, at });
             news.push((assessed, statement));
         }
@@ -240,11 +251,6 @@ impl Ledger {
     /// The stored observation set of a root.
     pub fn observation_set(&self, root: &Digest) -> Result<ObservationSet, LedgerError> {
         Ok(decode_observation_set(&self.object(root)?, &mut |d| self.object(d).ok())?)
-    }
-
-    /// The stored linked observations of a digest.
-    pub fn observations(&self, digest: &Digest) -> Result<Vec<Observation>, LedgerError> {
-        Ok(decode_observations(&self.object(digest)?)?)
     }
 
     /// Keeps one object, and waits for room where that was asked for.

@@ -3,8 +3,9 @@
 
 use crate::ledger::{Ledger, LedgerError};
 use ligase_domain::{Digest, Observation, RepoPath};
-use ligase_record::ObservationSet;
-use std::collections::VecDeque;
+use ligase_evidence::Hashed;
+use ligase_record::{ObservationSet, decode_observation_set, decode_observations};
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Observations and paths that are kept at most, of all revisions together: some hundred megabytes.
@@ -23,8 +24,23 @@ pub struct Seen {
 impl Seen {
     /// Reads it from the store; this also proves that the store has all of it.
     pub fn read(ledger: &Ledger, root: &Digest, observations: &Digest) -> Result<Self, LedgerError> {
-        let observations = ledger.observations(observations)?;
-        let set = ledger.observation_set(root)?;
+        Self::read_with(ledger, &[], root, observations)
+    }
+
+    /// The same where some of its objects are at hand and not in the store yet.
+    pub fn read_with(
+        ledger: &Ledger,
+        at_hand: &[Hashed],
+        root: &Digest,
+        observations: &Digest,
+    ) -> Result<Self, LedgerError> {
+        let at_hand: HashMap<Digest, &Hashed> = at_hand.iter().map(|object| (object.digest(), object)).collect();
+        let object = |digest: &Digest| match at_hand.get(digest) {
+            Some(object) => Ok(object.bytes().to_vec()),
+            None => ledger.object(digest),
+        };
+        let observations = decode_observations(&object(observations)?)?;
+        let set = decode_observation_set(&object(root)?, &mut |digest| object(digest).ok())?;
         let read = set.entries.iter().map(|e| e.path.clone());
         let mut paths: Vec<RepoPath> = read.chain(set.population.skipped.iter().map(|s| s.path.clone())).collect();
         paths.sort();

@@ -4,7 +4,7 @@ use crate::convert::{digest, digest_bytes};
 use crate::patience::{PATIENCE, patiently};
 use crate::v1::{self, fleet_client::FleetClient};
 use ligase_domain::Digest;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
@@ -18,6 +18,8 @@ pub const DIGESTS_MAX: usize = 16 * 1024;
 
 /// Bytes of objects that one upload may carry.
 pub const UPLOAD_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of objects that a report carries at most, so that it stays below the 4 MiB that a message may have.
+pub const ALONG_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes after which a client begins another upload: with the largest object on top it is still below the limit.
 const UPLOAD_BYTES: usize = 64 * 1024 * 1024;
 
@@ -40,6 +42,38 @@ impl Objects {
         Self { beat: Arc::new(beat), ..self }
     }
 
+    /// What of these objects goes with the report that names them: what the store lacks, where that is little; where it is
+    /// much, the store has it on return, and nothing goes along. Which it lacks is only asked when it may have some.
+    pub async fn along(&mut self, objects: Vec<Vec<u8>>, may_have: bool) -> Result<Vec<Vec<u8>>, Status> {
+        let bytes = |objects: &[Vec<u8>]| objects.iter().map(Vec::len).sum::<usize>();
+        if bytes(&objects) > 8 * ALONG_BYTES_MAX || objects.len() > DIGESTS_MAX {
+            return self.put(objects).await.map(|_| Vec::new());
+        }
+        let lacking = if may_have { self.lacking(objects).await? } else { objects };
+        if bytes(&lacking) > ALONG_BYTES_MAX {
+            return self.put(lacking).await.map(|_| Vec::new());
+        }
+        Ok(lacking)
+    }
+
+    /// Of at most [`DIGESTS_MAX`] objects those that the store lacks, in their order.
+    async fn lacking(&self, objects: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Status> {
+        let digests: Vec<Digest> = objects.iter().map(|o| Digest::of(o)).collect();
+        let missing = self.missing(&digests).await?;
+        Ok(objects.into_iter().zip(digests).filter(|(_, digest)| missing.contains(digest)).map(|(o, _)| o).collect())
+    }
+
+    /// Which of at most [`DIGESTS_MAX`] digests the store lacks.
+    async fn missing(&self, digests: &[Digest]) -> Result<BTreeSet<Digest>, Status> {
+        let asked = v1::Digests { digests: digests.iter().map(digest_bytes).collect() };
+        let ask = || {
+            let (mut fleet, asked) = (self.fleet.clone(), asked.clone());
+            async move { fleet.find_missing(asked).await }
+        };
+        let missing = patiently(PATIENCE, || (self.beat)(), ask).await?.into_inner().digests;
+        missing.iter().map(|d| digest("missing", d).map_err(|e| Status::internal(e.to_string()))).collect()
+    }
+
     /// Makes sure that the store has these objects: asks which are missing and streams those. Durable on return. The loss of a
     /// coordinator is waited out, and so is a disk that is full.
     pub async fn put(&mut self, objects: Vec<Vec<u8>>) -> Result<Vec<Digest>, Status> {
@@ -48,15 +82,9 @@ impl Objects {
         let mut unique: BTreeMap<Digest, Vec<u8>> = named.into_iter().collect();
         let keys: Vec<Digest> = unique.keys().copied().collect();
         for batch in keys.chunks(DIGESTS_MAX) {
-            let asked = v1::Digests { digests: batch.iter().map(digest_bytes).collect() };
-            let ask = || {
-                let (mut fleet, asked) = (self.fleet.clone(), asked.clone());
-                async move { fleet.find_missing(asked).await }
-            };
-            let missing = patiently(PATIENCE, || (self.beat)(), ask).await?.into_inner().digests;
+            let missing = self.missing(batch).await?;
             let (mut send, mut sending) = (Vec::with_capacity(missing.len()), 0);
-            for bytes in missing {
-                let wanted = digest("missing", &bytes).map_err(|e| Status::internal(e.to_string()))?;
+            for wanted in missing {
                 let Some(object) = unique.remove(&wanted) else { continue };
                 sending += object.len();
                 send.push((wanted, object));

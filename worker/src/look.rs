@@ -21,19 +21,21 @@ const CODEOWNERS: [&str; 3] = [".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWN
 /// Why an attempt ended without a result.
 pub(crate) type Failed = (FailureReason, String);
 
-/// What was seen, as objects that the coordinator has.
+/// What was seen, as objects that the coordinator has or gets with the report.
 pub(crate) struct Sent {
     pub(crate) root: Digest,
     pub(crate) observations: Digest,
     pub(crate) files_total: u64,
     pub(crate) looked_at: u64,
     pub(crate) from_cache: u64,
+    /// What of it the coordinator has not yet, and gets with the report.
+    pub(crate) along: Vec<Vec<u8>>,
 }
 
 struct Seen {
     objects: Vec<Vec<u8>>,
-    root: Vec<u8>,
-    observations: Vec<u8>,
+    root: Digest,
+    observations: Digest,
     look: Look,
 }
 
@@ -63,7 +65,10 @@ pub(crate) async fn look_and_send(
         let encoded = encode_look(&look.files, &look.population, probes.digest(), &probes.packs())?;
         let mut objects: Vec<Vec<u8>> = encoded.files.into_iter().map(|(_, bytes)| bytes).collect();
         objects.extend(encoded.encoded.chunks);
-        Ok::<_, ligase_record::RecordError>(Seen { objects, root: encoded.encoded.root, observations, look })
+        let (root, named) = (Digest::of(&encoded.encoded.root), Digest::of(&observations));
+        // The root names the chunks and the chunks name the files' objects, so it goes last.
+        objects.extend([observations, encoded.encoded.root]);
+        Ok::<_, ligase_record::RecordError>(Seen { objects, root, observations: named, look })
     })
     .await
     .map_err(|panic| (FailureReason::Crashed, panic.to_string()))?
@@ -79,20 +84,17 @@ pub(crate) async fn look_and_send(
     ligase_runtime::reached("looked");
     let heart = heartbeat.clone();
     let mut objects = worker.objects().beating(move || heart.beat());
-    // The root names the chunks and the chunks name the files' objects, so it goes last.
-    let upload = async {
-        objects.put(seen.objects).await?;
-        objects.put(vec![seen.observations, seen.root]).await
-    };
-    let named = ligase_runtime::stage("look", "upload", upload).await.map_err(unreachable)?;
-    heartbeat.beat();
     let look = seen.look;
+    let upload = objects.along(seen.objects, look.from_cache > 0);
+    let along = ligase_runtime::stage("look", "upload", upload).await.map_err(unreachable)?;
+    heartbeat.beat();
     Ok(Sent {
-        root: named[1],
-        observations: named[0],
+        root: seen.root,
+        observations: seen.observations,
         files_total: look.population.files_total,
         looked_at: look.looked_at,
         from_cache: look.from_cache,
+        along,
     })
 }
 

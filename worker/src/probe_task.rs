@@ -87,6 +87,7 @@ async fn look_at(
         files_from_cache: sent.from_cache,
         cloned,
         bytes_received,
+        objects: sent.along,
     })
 }
 

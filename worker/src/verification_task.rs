@@ -2,7 +2,7 @@
 
 use crate::Worker;
 use crate::cache::LocalCache;
-use crate::look::{Failed, attempt, failure, field, look_and_send, unreachable};
+use crate::look::{Failed, Sent, attempt, failure, field, look_and_send, unreachable};
 use crate::probe_task::{begin, fetch, given_back, may_be_mended, said};
 use ligase_domain::{Digest, FailureReason, OverlayTree};
 use ligase_proto::attempt::traced;
@@ -32,9 +32,12 @@ pub(crate) async fn run(worker: &Worker, cache: &Arc<LocalCache>, delivery: Deli
         ..Default::default()
     };
     let report = match look_at(worker, cache, &task, heartbeat.clone()).await {
-        Ok((root, observations)) => {
-            v1::VerificationReport { root: field(&root), observations: field(&observations), ..empty }
-        }
+        Ok(sent) => v1::VerificationReport {
+            root: field(&sent.root),
+            observations: field(&sent.observations),
+            objects: sent.along,
+            ..empty
+        },
         Err(failed) if may_be_mended(&delivery, &failed) => return given_back(&asking, &delivery, &failed).await,
         Err(failed) => v1::VerificationReport { failure: Some(failure(&failed)), ..empty },
     };
@@ -53,7 +56,7 @@ async fn look_at(
     cache: &Arc<LocalCache>,
     task: &v1::VerificationTask,
     heartbeat: Heartbeat,
-) -> Result<(Digest, Digest), Failed> {
+) -> Result<Sent, Failed> {
     let malformed = |e: convert::WireError| (FailureReason::Malformed, e.to_string());
     let patch = convert::digest("patch", &task.patch).map_err(malformed)?;
     let patch = fetch_patch(&mut worker.objects(), &patch).await?;
@@ -61,8 +64,7 @@ async fn look_at(
     let base = stage("verification", "fetch", base).await?;
     heartbeat.beat();
     let tree = Arc::new(OverlayTree::new(Arc::new(base.tree), &patch));
-    let sent = stage("verification", "look", look_and_send(worker, cache, tree, heartbeat)).await?;
-    Ok((sent.root, sent.observations))
+    stage("verification", "look", look_and_send(worker, cache, tree, heartbeat)).await
 }
 
 /// A stored patch with its files' bytes.

@@ -12,8 +12,9 @@ use crate::fact::{Abstained, Attempt, Declaration, Fact, ProbedResult, Refused, 
 use crate::state::{State, fingerprint};
 use crate::uploads::heard;
 use ligase_domain::{Digest, RepoPath, TaskKind};
+use ligase_evidence::Hashed;
 use ligase_proto::attempt::carried;
-use ligase_proto::client::{Assembly, UPLOAD_BYTES_MAX, chunks};
+use ligase_proto::client::{Assembly, DIGESTS_MAX, UPLOAD_BYTES_MAX, chunks};
 use ligase_proto::convert::{self, digest_bytes};
 use ligase_proto::principal::Principal;
 use ligase_proto::v1::{self, fleet_server::Fleet};
@@ -178,7 +179,8 @@ impl Fleet for FleetService {
         let parent = carried(&request);
         let report = request.into_inner();
         let attempt = attempt(report.attempt.as_ref(), TaskKind::Verification, &who)?;
-        self.accept(attempt, parent, None, move |planned| looked_again(planned, &report)).await
+        let app = Arc::clone(&self.0);
+        self.accept(attempt, parent, None, move |planned| looked_again(&app, planned, report)).await
     }
 }
 
@@ -214,7 +216,7 @@ impl FleetService {
                 .planned(&key)
                 .ok_or_else(|| Status::failed_precondition("E-RPC-UNPLANNED: no such task is planned"))?;
             let (ingested, named) = read(&planned)?;
-            let missing = app.ledger.store().missing(&named).map_err(|e| store_error(&e))?;
+            let missing = app.ledger.store().missing(&without(named, &ingested)).map_err(|e| store_error(&e))?;
             if let Some(first) = missing.first() {
                 return Err(Status::failed_precondition(format!(
                     "E-RPC-NO-OBJECT: the result names {first}, which was not uploaded"
@@ -238,7 +240,7 @@ fn result_of(objects: &[&Vec<u8>]) -> Option<Digest> {
 }
 
 fn digests(message: &v1::Digests) -> Result<Vec<Digest>, Status> {
-    if message.digests.len() > ligase_proto::client::DIGESTS_MAX {
+    if message.digests.len() > DIGESTS_MAX {
         return Err(Status::invalid_argument("E-RPC-TOO-MANY: more digests than one query takes"));
     }
     message.digests.iter().map(|d| convert::digest("digests", d)).collect::<Result<_, _>>().map_err(malformed)
@@ -283,43 +285,64 @@ fn probed(
     report: v1::ProbeReport,
 ) -> Result<(Ingested, Vec<Digest>), Status> {
     let Planned::Probe { repository, revision } = planned else { return Err(wrong_kind()) };
-    let fact = |result| Fact::Probed {
-        key,
-        repository: repository.clone(),
-        revision: *revision,
-        probe_set: app.config.probe_set,
-        result,
+    let fact = |result| {
+        let (repository, revision, probe_set) = (repository.clone(), *revision, app.config.probe_set);
+        Box::new(Fact::Probed { key, repository, revision, probe_set, result })
     };
     if let Some(failure) = &report.failure {
         let failure = convert::failure(failure).map_err(malformed)?;
         return Ok((
-            Ingested::Probed { fact: fact(Err(failure)), looked_at: 0, from_cache: 0, cloned: false },
+            Ingested::Probed {
+                fact: fact(Err(failure)),
+                looked_at: 0,
+                from_cache: 0,
+                cloned: false,
+                objects: Vec::new(),
+            },
             Vec::new(),
         ));
     }
     let root = convert::digest("root", &report.root).map_err(malformed)?;
     let observations = convert::digest("observations", &report.observations).map_err(malformed)?;
-    let mut named = vec![root, observations];
+    let mut objects = came_along(report.objects)?;
+    let mut keep = |bytes| {
+        let object = Hashed::of(bytes);
+        let digest = object.digest();
+        objects.push(object);
+        digest
+    };
     let mut declarations = Vec::with_capacity(report.declarations.len());
     for file in report.declarations {
         let blob = if file.blob.is_empty() { None } else { Some(convert::oid("blob", &file.blob).map_err(malformed)?) };
-        let bytes = if file.unreadable.is_empty() { Ok(keep_one(app, file.bytes)?) } else { Err(file.unreadable) };
-        named.extend(bytes.as_ref().ok().copied());
+        let bytes = if file.unreadable.is_empty() { Ok(keep(file.bytes)) } else { Err(file.unreadable) };
         declarations.push(Declaration { path: RepoPath::from_escaped(&file.path), bytes, blob });
     }
-    let codeowners = if report.codeowners.is_empty() { None } else { Some(keep_one(app, report.codeowners)?) };
+    let codeowners = if report.codeowners.is_empty() { None } else { Some(keep(report.codeowners)) };
     let result = ProbedResult { root, observations, declarations, codeowners, files_total: report.files_total };
     let ingested = Ingested::Probed {
         fact: fact(Ok(result)),
         looked_at: report.files_looked_at,
         from_cache: report.files_from_cache,
         cloned: report.cloned,
+        objects,
     };
-    Ok((ingested, named))
+    Ok((ingested, vec![root, observations]))
 }
 
-fn keep_one(app: &App, bytes: Vec<u8>) -> Result<Digest, Status> {
-    app.ledger.keep_now(bytes).map_err(|e| ledger_error(&e))
+/// The objects that a report carries, hashed; more than one call may carry are refused.
+fn came_along(objects: Vec<Vec<u8>>) -> Result<Vec<Hashed>, Status> {
+    if objects.len() > DIGESTS_MAX {
+        return Err(Status::invalid_argument("E-RPC-TOO-MANY: more objects than one report takes"));
+    }
+    let bytes: usize = objects.iter().map(Vec::len).sum();
+    ligase_runtime::count("ligase_upload_bytes_total", &[], bytes as u64);
+    Ok(objects.into_iter().map(Hashed::of).collect())
+}
+
+/// Of what a result names, what did not come along with it.
+fn without(named: Vec<Digest>, ingested: &Ingested) -> Vec<Digest> {
+    let Ingested::Probed { objects, .. } = ingested else { return named };
+    named.into_iter().filter(|digest| !objects.iter().any(|object| object.digest() == *digest)).collect()
 }
 
 fn remedied(
@@ -351,10 +374,14 @@ fn remedied(
     }
     let failure = report.failure.as_ref().map(convert::failure).transpose().map_err(malformed)?;
     let remedied = Remedied { key, intent: intent.id(), base: *base, patch, patched, abstained, refused, failure };
-    Ok((Ingested::Remedied { remedied, maker }, named))
+    Ok((Ingested::Remedied { remedied: Box::new(remedied), maker }, named))
 }
 
-fn looked_again(planned: &Planned, report: &v1::VerificationReport) -> Result<(Ingested, Vec<Digest>), Status> {
+fn looked_again(
+    app: &App,
+    planned: &Planned,
+    report: v1::VerificationReport,
+) -> Result<(Ingested, Vec<Digest>), Status> {
     let Planned::Verification { .. } = planned else { return Err(wrong_kind()) };
     if let Some(failure) = &report.failure {
         let failure = convert::failure(failure).map_err(malformed)?;
@@ -362,6 +389,7 @@ fn looked_again(planned: &Planned, report: &v1::VerificationReport) -> Result<(I
     }
     let root = convert::digest("root", &report.root).map_err(malformed)?;
     let observations = convert::digest("observations", &report.observations).map_err(malformed)?;
+    app.ledger.store().put_batch(report.objects).map_err(|e| store_error(&e))?;
     Ok((Ingested::LookedAgain { result: Ok((root, observations)) }, vec![root, observations]))
 }
 

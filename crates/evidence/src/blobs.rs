@@ -1,4 +1,4 @@
-//! Objects above 64 KiB: files of their own, named by their digest, whole or not there.
+//! Objects above 256 KiB: files of their own, named by their digest, whole or not there.
 //!
 //! Written beside their place, made durable, renamed, and the folder made durable. Refuses to trust a file that is there:
 //! its bytes are hashed before it counts as the object.
@@ -6,6 +6,7 @@
 use crate::StoreError;
 use crate::error::At;
 use crate::series::sync_dir;
+use crate::store::Hashed;
 use ligase_domain::Digest;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -72,9 +73,10 @@ impl Blobs {
     }
 
     /// Makes objects durable; those that are there and whole are left alone. True for each that was written.
-    pub fn put(&self, objects: &[(Digest, Vec<u8>)]) -> Result<Vec<bool>, StoreError> {
+    pub fn put(&self, objects: &[Hashed]) -> Result<Vec<bool>, StoreError> {
         let (mut folders, mut written) = (BTreeSet::new(), Vec::new());
-        for (digest, bytes) in objects {
+        for object in objects {
+            let (digest, bytes) = (&object.digest(), object.bytes());
             let path = self.path(digest);
             let new = !matches!(self.get(digest, bytes.len() as u64)?, Blob::Whole(_));
             written.push(new);

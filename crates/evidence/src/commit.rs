@@ -13,7 +13,7 @@ use crate::index::IndexEntry;
 use crate::lookup::Shared;
 use crate::recover::written_entries;
 use crate::series::{FileId, Series, Tail};
-use crate::store::JournalEntry;
+use crate::store::{Hashed, JournalEntry};
 use ligase_domain::Digest;
 use ligase_record::JournalRecord;
 use std::collections::HashSet;
@@ -29,8 +29,8 @@ const PAIRS_PER_FRAME: usize = 4096;
 
 /// What one caller wants durable.
 pub struct Commit {
-    /// Objects of at most 64 KiB, not known to exist.
-    pub objects: Vec<(Digest, Vec<u8>)>,
+    /// Objects of at most [`PACKED_BYTES`](crate::PACKED_BYTES), not known to exist.
+    pub objects: Vec<Hashed>,
     /// Pairs of look key and object.
     pub looks: Vec<(Digest, Digest)>,
     /// Entries whose objects are durable or among `objects`.
@@ -41,7 +41,7 @@ pub struct Commit {
 
 impl Commit {
     fn bytes(&self) -> usize {
-        let objects: usize = self.objects.iter().map(|(_, bytes)| bytes.len()).sum();
+        let objects: usize = self.objects.iter().map(|object| object.bytes().len()).sum();
         objects + self.looks.len() * 64 + self.entries.len() * 256
     }
 }
@@ -141,8 +141,8 @@ impl Committer {
             write_frame(&mut out, marker, kind, &digest, durable, payload);
             entries.extend(written_entries(id, &frame, payload));
         };
-        for (digest, bytes) in group.iter().flat_map(|commit| &commit.objects) {
-            frame(Kind::Object, *digest, bytes);
+        for object in group.iter().flat_map(|commit| &commit.objects) {
+            frame(Kind::Object, object.digest(), object.bytes());
         }
         let looks: Vec<_> = group.iter().flat_map(|commit| commit.looks.iter().copied()).collect();
         for pairs in looks.chunks(PAIRS_PER_FRAME) {
@@ -160,20 +160,21 @@ impl Committer {
     fn drop_known(&self, group: &mut [Commit]) -> Result<(), StoreError> {
         let mut written: HashSet<Digest> = HashSet::new();
         for commit in group {
-            let digests: Vec<Digest> = commit.objects.iter().map(|(digest, _)| *digest).collect();
+            let digests: Vec<Digest> = commit.objects.iter().map(Hashed::digest).collect();
             let there = self.shared.exist(&digests, true)?;
             let mut there = there.into_iter();
-            commit.objects.retain(|(digest, _)| !there.next().unwrap_or(false) && written.insert(*digest));
+            commit.objects.retain(|object| !there.next().unwrap_or(false) && written.insert(object.digest()));
         }
         Ok(())
     }
 
     fn know(&self, group: &[Commit], entries: Vec<IndexEntry>) {
         let objects = group.iter().flat_map(|commit| &commit.objects);
-        let (count, bytes) = objects.clone().fold((0, 0), |(n, sum), (_, bytes)| (n + 1, sum + bytes.len() as u64));
+        let (count, bytes) =
+            objects.clone().fold((0, 0), |(n, sum), object| (n + 1, sum + object.bytes().len() as u64));
         self.shared.count(count, bytes);
         self.shared.remembered(&entries);
-        self.shared.healed(objects.map(|(digest, _)| digest));
+        self.shared.healed(&objects.map(Hashed::digest).collect::<Vec<_>>());
         self.shared.index.put(entries.clone());
         let mut members = self.shared.members.write().unwrap_or_else(PoisonError::into_inner);
         for entry in &entries {

@@ -15,7 +15,7 @@ use std::os::unix::fs::FileExt;
 pub const FILE_HEADER: u64 = 64;
 /// Marker, digest, durable length, payload's length, kind, checksum.
 pub const FRAME_HEADER: usize = 60;
-/// No frame is longer: objects above 64 KiB are files of their own, look pairs come at most 4,096 to a frame.
+/// No frame is longer: objects above 256 KiB are files of their own, look pairs come at most 4,096 to a frame.
 pub const MAX_PAYLOAD: u32 = 1 << 20;
 const MAGIC: &[u8; 8] = b"LIGASE\x00\x01";
 

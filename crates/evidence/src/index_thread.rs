@@ -6,6 +6,7 @@
 
 use crate::StoreError;
 use crate::index::{Index, IndexEntry, IndexError, MemoryIndex, Space, Tallies};
+use crate::index_gathered::GatheredIndex;
 use crate::index_sled::SledIndex;
 use crate::recover::segment_entries;
 use crate::series::Series;
@@ -41,7 +42,7 @@ impl IndexChoice {
     /// What opens it.
     pub(crate) fn maker(self) -> Maker {
         match self {
-            Self::Sled => Box::new(|dir| Ok(Box::new(SledIndex::open(dir)?))),
+            Self::Sled => Box::new(|dir| Ok(Box::new(GatheredIndex::before(Box::new(SledIndex::open(dir)?))))),
             Self::Memory => Box::new(|_| Ok(Box::new(MemoryIndex::default()))),
         }
     }

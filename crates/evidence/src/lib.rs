@@ -11,6 +11,7 @@ mod error;
 mod frame;
 mod head;
 mod index;
+mod index_gathered;
 mod index_sled;
 mod index_thread;
 mod journal;
@@ -27,4 +28,6 @@ pub use journal::{Entries, Leaf};
 pub use lookup::MAX_OBJECT_BYTES;
 pub use recover::Damage;
 pub use series::FileId;
-pub use store::{Batch, Committed, JournalEntry, LookConflict, PACKED_BYTES, Stats, Store, StoreOptions, reindex};
+pub use store::{
+    Batch, Committed, Hashed, JournalEntry, LookConflict, PACKED_BYTES, Stats, Store, StoreOptions, reindex,
+};

@@ -206,7 +206,7 @@ impl Shared {
     }
 
     /// An object was put again: it is not rotten any more.
-    pub fn healed<'a>(&self, digests: impl IntoIterator<Item = &'a Digest>) {
+    pub fn healed(&self, digests: &[Digest]) {
         let mut rotten = locked(&self.rotten);
         if !rotten.is_empty() {
             for digest in digests {

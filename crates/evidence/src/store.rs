@@ -26,8 +26,9 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 
-/// Objects of more bytes are files of their own.
-pub const PACKED_BYTES: usize = 64 << 10;
+/// Objects of more bytes are files of their own. What is seen of one repository, linked, has some 50 to 150 KiB, and a file
+/// of its own costs more than the bytes do: a name, a node and two syncs were a twelfth of a coordinator's work.
+pub const PACKED_BYTES: usize = 256 << 10;
 /// Commits that wait for the committing thread; more wait to be let in.
 const WAITING_COMMITS: usize = 256;
 /// A segment's size at which the next one begins.
@@ -64,11 +65,35 @@ pub struct JournalEntry {
     pub at: Timestamp,
 }
 
+/// An object's bytes with their digest, which is made of them once.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hashed {
+    digest: Digest,
+    bytes: Arc<Vec<u8>>,
+}
+
+impl Hashed {
+    /// Hashes the bytes.
+    pub fn of(bytes: Vec<u8>) -> Self {
+        Self { digest: Digest::of(&bytes), bytes: Arc::new(bytes) }
+    }
+
+    /// The bytes' digest.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// What is made durable together: objects first, then pairs, then entries, which may name the objects.
 #[derive(Clone, Default, Debug)]
 pub struct Batch {
     /// Objects.
-    pub objects: Vec<Vec<u8>>,
+    pub objects: Vec<Hashed>,
     /// Pairs of (look key's digest, object's digest).
     pub looks: Vec<(Digest, Digest)>,
     /// Journal entries.
@@ -189,6 +214,7 @@ impl Store {
 
     /// Makes objects durable; returns their digests in order. An object that is there already is not written again.
     pub fn put_batch(&self, objects: Vec<Vec<u8>>) -> Result<Vec<Digest>, StoreError> {
+        let objects = objects.into_iter().map(Hashed::of).collect();
         self.commit(Batch { objects, ..Batch::default() }).map(|committed| committed.digests)
     }
 
@@ -235,8 +261,8 @@ impl Store {
     /// objects may be there all the same, as if they had been put before.
     pub fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         self.shared.writable()?;
-        let digests: Vec<Digest> = batch.objects.iter().map(|bytes| Digest::of(bytes)).collect();
-        let (small, large) = self.new_objects(&digests, batch.objects)?;
+        let digests: Vec<Digest> = batch.objects.iter().map(Hashed::digest).collect();
+        let (small, large) = self.new_objects(batch.objects)?;
         self.check_named(&digests, &batch.looks, &batch.entries)?;
         let (looks, conflicts) = self.new_looks(batch.looks)?;
         batch.entries.iter().try_for_each(|entry| encode(entry, MAX_INT.unsigned_abs()).map(drop))?;
@@ -283,23 +309,23 @@ impl Store {
     }
 
     /// Of the objects those that are not there, packed and large, each once.
-    fn new_objects(&self, digests: &[Digest], objects: Vec<Vec<u8>>) -> Result<(Objects, Objects), StoreError> {
-        if let Some(bytes) = objects.iter().find(|bytes| bytes.len() as u64 > MAX_OBJECT_BYTES) {
-            let problem = format!("an object of {} bytes, the limit is {MAX_OBJECT_BYTES}", bytes.len());
+    fn new_objects(&self, objects: Vec<Hashed>) -> Result<(Objects, Objects), StoreError> {
+        if let Some(object) = objects.iter().find(|object| object.bytes.len() as u64 > MAX_OBJECT_BYTES) {
+            let problem = format!("an object of {} bytes, the limit is {MAX_OBJECT_BYTES}", object.bytes.len());
             return Err(StoreError::new(codes::LIMIT, &self.shared.root, problem, "Store it in parts"));
         }
-        let packed = |bytes: &Vec<u8>| bytes.len() <= PACKED_BYTES;
-        let asked: Vec<Digest> = digests.iter().zip(&objects).filter(|(_, b)| packed(b)).map(|(d, _)| *d).collect();
+        let packed = |object: &Hashed| object.bytes.len() <= PACKED_BYTES;
+        let asked: Vec<Digest> = objects.iter().filter(|object| packed(object)).map(Hashed::digest).collect();
         let mut there = self.shared.exist(&asked, true)?.into_iter();
         let (mut small, mut large) = (BTreeMap::new(), BTreeMap::new());
-        for (digest, bytes) in digests.iter().zip(objects) {
-            if !packed(&bytes) {
-                large.insert(*digest, bytes);
+        for object in objects {
+            if !packed(&object) {
+                large.insert(object.digest, object);
             } else if !there.next().unwrap_or(false) {
-                small.insert(*digest, bytes);
+                small.insert(object.digest, object);
             }
         }
-        Ok((small.into_iter().collect(), large.into_iter().collect()))
+        Ok((small.into_values().collect(), large.into_values().collect()))
     }
 
     fn put_large(&self, large: Objects) -> Result<(), StoreError> {
@@ -308,12 +334,12 @@ impl Store {
         }
         let written = self.shared.blobs.put(&large)?;
         let mut members = self.shared.members.write().unwrap_or_else(PoisonError::into_inner);
-        for ((digest, bytes), written) in large.iter().zip(written) {
-            if members.large.insert(*digest) && written {
-                self.shared.count(0, bytes.len() as u64);
+        for (object, written) in large.iter().zip(written) {
+            if members.large.insert(object.digest) && written {
+                self.shared.count(0, object.bytes.len() as u64);
             }
         }
-        self.shared.healed(large.iter().map(|(digest, _)| digest));
+        self.shared.healed(&large.iter().map(Hashed::digest).collect::<Vec<_>>());
         Ok(())
     }
 
@@ -368,8 +394,7 @@ impl Store {
     }
 }
 
-/// Objects by digest.
-type Objects = Vec<(Digest, Vec<u8>)>;
+type Objects = Vec<Hashed>;
 /// Pairs of look key and object.
 type Looks = Vec<(Digest, Digest)>;
 

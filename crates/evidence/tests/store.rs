@@ -67,7 +67,7 @@ fn an_entry_or_a_pair_names_only_what_is_durable_or_comes_with_it() {
     assert_eq!(store.put_looks(&[(look(1), digest(1))]).unwrap_err().code, codes::NOT_DURABLE);
     assert_eq!(store.journal_len(), 0);
     let batch = Batch {
-        objects: vec![object(1), object(96)],
+        objects: vec![Hashed::of(object(1)), Hashed::of(object(96))],
         looks: vec![(look(1), digest(1))],
         entries: vec![entry(1), entry(96)],
     };
@@ -171,7 +171,11 @@ fn a_later_term_of_leadership_seals_and_an_earlier_one_is_refused() {
     filled(dir.path(), 30, term(3));
     let store = Store::open(dir.path(), term(5)).unwrap();
     store
-        .commit(Batch { objects: vec![object(30)], looks: vec![(look(30), digest(30))], entries: vec![entry(30)] })
+        .commit(Batch {
+            objects: vec![Hashed::of(object(30))],
+            looks: vec![(look(30), digest(30))],
+            entries: vec![entry(30)],
+        })
         .unwrap();
     assert_whole(&store, 31);
     drop(store);

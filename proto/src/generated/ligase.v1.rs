@@ -337,6 +337,9 @@ pub struct ProbeReport {
     pub cloned: bool,
     #[prost(uint64, tag = "11")]
     pub bytes_received: u64,
+    /// what the result names and the store may lack, at most 2 MiB; more is uploaded before
+    #[prost(bytes = "vec", repeated, tag = "12")]
+    pub objects: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Abstention {
@@ -397,6 +400,9 @@ pub struct VerificationReport {
     pub root: ::prost::alloc::vec::Vec<u8>,
     #[prost(bytes = "vec", tag = "6")]
     pub observations: ::prost::alloc::vec::Vec<u8>,
+    /// as in ProbeReport
+    #[prost(bytes = "vec", repeated, tag = "7")]
+    pub objects: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReportAnswer {
