@@ -258,6 +258,12 @@ impl Ledger {
         self.with_room(|| self.keep_now(bytes.clone()))
     }
 
+    /// Keeps objects.
+    pub fn keep_all(&self, objects: Vec<Hashed>) -> Result<(), LedgerError> {
+        self.store.commit(Batch { objects, ..Batch::default() })?;
+        Ok(())
+    }
+
     /// Keeps one object.
     pub fn keep_now(&self, bytes: Vec<u8>) -> Result<Digest, LedgerError> {
         let digest = Digest::of(&bytes);

@@ -7,7 +7,7 @@ use ligase_probe::{Look, ProbeSet, Progress, link, look_with};
 use ligase_proto::convert::digest_bytes;
 use ligase_proto::v1;
 use ligase_queue::{Delivery, Heartbeat};
-use ligase_record::{encode_look, encode_observations};
+use ligase_record::{encode_look, encode_observations, pack};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 
@@ -28,7 +28,7 @@ pub(crate) struct Sent {
     pub(crate) files_total: u64,
     pub(crate) looked_at: u64,
     pub(crate) from_cache: u64,
-    /// What of it the coordinator has not yet, and gets with the report.
+    /// What of it the coordinator has not yet, and gets with the report, packed.
     pub(crate) along: Vec<Vec<u8>>,
 }
 
@@ -87,6 +87,7 @@ pub(crate) async fn look_and_send(
     let look = seen.look;
     let upload = objects.along(seen.objects, look.from_cache > 0);
     let along = ligase_runtime::stage("look", "upload", upload).await.map_err(unreachable)?;
+    let along = along.iter().map(|object| pack(object)).collect();
     heartbeat.beat();
     Ok(Sent {
         root: seen.root,

@@ -14,10 +14,11 @@ use crate::uploads::heard;
 use ligase_domain::{Digest, RepoPath, TaskKind};
 use ligase_evidence::Hashed;
 use ligase_proto::attempt::carried;
-use ligase_proto::client::{Assembly, DIGESTS_MAX, UPLOAD_BYTES_MAX, chunks};
+use ligase_proto::client::{ALONG_BYTES_MAX, Assembly, DIGESTS_MAX, UPLOAD_BYTES_MAX, chunks};
 use ligase_proto::convert::{self, digest_bytes};
 use ligase_proto::principal::Principal;
 use ligase_proto::v1::{self, fleet_server::Fleet};
+use ligase_record::RecordError;
 use ligase_runtime::follow;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -329,14 +330,21 @@ fn probed(
     Ok((ingested, vec![root, observations]))
 }
 
-/// The objects that a report carries, hashed; more than one call may carry are refused.
+/// The objects that a report carries, unpacked and hashed; more than one call may carry are refused.
 fn came_along(objects: Vec<Vec<u8>>) -> Result<Vec<Hashed>, Status> {
     if objects.len() > DIGESTS_MAX {
         return Err(Status::invalid_argument("E-RPC-TOO-MANY: more objects than one report takes"));
     }
-    let bytes: usize = objects.iter().map(Vec::len).sum();
-    ligase_runtime::count("ligase_upload_bytes_total", &[], bytes as u64);
-    Ok(objects.into_iter().map(Hashed::of).collect())
+    let unreadable = |e: RecordError| Status::invalid_argument(format!("E-WIRE-MALFORMED: field `objects`: {e}"));
+    let mut left = ALONG_BYTES_MAX;
+    let mut hashed = Vec::with_capacity(objects.len());
+    for packed in objects {
+        let object = Hashed::of_packed(packed, left).map_err(unreadable)?;
+        left -= object.bytes().len();
+        hashed.push(object);
+    }
+    ligase_runtime::count("ligase_upload_bytes_total", &[], (ALONG_BYTES_MAX - left) as u64);
+    Ok(hashed)
 }
 
 /// Of what a result names, what did not come along with it.
@@ -389,7 +397,7 @@ fn looked_again(
     }
     let root = convert::digest("root", &report.root).map_err(malformed)?;
     let observations = convert::digest("observations", &report.observations).map_err(malformed)?;
-    app.ledger.store().put_batch(report.objects).map_err(|e| store_error(&e))?;
+    app.ledger.keep_all(came_along(report.objects)?).map_err(|e| ledger_error(&e))?;
     Ok((Ingested::LookedAgain { result: Ok((root, observations)) }, vec![root, observations]))
 }
 

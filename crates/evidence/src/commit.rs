@@ -41,7 +41,7 @@ pub struct Commit {
 
 impl Commit {
     fn bytes(&self) -> usize {
-        let objects: usize = self.objects.iter().map(|object| object.bytes().len()).sum();
+        let objects: usize = self.objects.iter().map(|object| object.kept().1.len()).sum();
         objects + self.looks.len() * 64 + self.entries.len() * 256
     }
 }
@@ -142,7 +142,8 @@ impl Committer {
             entries.extend(written_entries(id, &frame, payload));
         };
         for object in group.iter().flat_map(|commit| &commit.objects) {
-            frame(Kind::Object, object.digest(), object.bytes());
+            let (kind, payload) = object.kept();
+            frame(kind, object.digest(), payload);
         }
         let looks: Vec<_> = group.iter().flat_map(|commit| commit.looks.iter().copied()).collect();
         for pairs in looks.chunks(PAIRS_PER_FRAME) {
@@ -171,7 +172,7 @@ impl Committer {
     fn know(&self, group: &[Commit], entries: Vec<IndexEntry>) {
         let objects = group.iter().flat_map(|commit| &commit.objects);
         let (count, bytes) =
-            objects.clone().fold((0, 0), |(n, sum), object| (n + 1, sum + object.bytes().len() as u64));
+            objects.clone().fold((0, 0), |(n, sum), object| (n + 1, sum + object.kept().1.len() as u64));
         self.shared.count(count, bytes);
         self.shared.remembered(&entries);
         self.shared.healed(&objects.map(Hashed::digest).collect::<Vec<_>>());

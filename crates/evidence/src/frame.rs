@@ -6,6 +6,7 @@
 //! Refuses to decide what damage means; that is the business of `recover.rs`.
 
 use ligase_domain::Digest;
+use std::borrow::Cow;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
@@ -22,23 +23,31 @@ const MAGIC: &[u8; 8] = b"LIGASE\x00\x01";
 /// What a frame holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// An object.
+    /// An object's own bytes.
     Object,
     /// Pairs of (look key's digest, object's digest), 64 bytes each.
     Looks,
     /// A journal entry's canonical bytes.
     Entry,
+    /// An object's bytes, packed; the frame's digest is that of the bytes themselves.
+    Packed,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Object, Self::Looks, Self::Entry];
+    const ALL: [Self; 4] = [Self::Object, Self::Looks, Self::Entry, Self::Packed];
 
     const fn number(self) -> u32 {
         match self {
             Self::Object => 1,
             Self::Looks => 2,
             Self::Entry => 3,
+            Self::Packed => 4,
         }
+    }
+
+    /// Whether it holds an object.
+    pub fn is_object(self) -> bool {
+        matches!(self, Self::Object | Self::Packed)
     }
 }
 
@@ -78,7 +87,7 @@ pub fn read_file_header(header: &[u8]) -> Option<(Marker, u64)> {
 pub struct Frame {
     /// Where its header begins.
     pub offset: u64,
-    /// The digest of its payload.
+    /// The digest of its payload, or of what is packed in it.
     pub digest: Digest,
     /// How much of the file was durable when it was written.
     pub synced: u64,
@@ -89,6 +98,15 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// What its payload holds, if that is what its digest names.
+    pub fn open<'p>(&self, payload: &'p [u8]) -> Option<Cow<'p, [u8]>> {
+        let held = match self.kind {
+            Kind::Packed => Cow::Owned(ligase_record::unpack(payload, MAX_PAYLOAD as usize).ok()?),
+            Kind::Object | Kind::Looks | Kind::Entry => Cow::Borrowed(payload),
+        };
+        (Digest::of(&held) == self.digest).then_some(held)
+    }
+
     /// Where the next frame begins.
     pub fn end(&self) -> u64 {
         self.offset + FRAME_HEADER as u64 + u64::from(self.length)
@@ -177,11 +195,11 @@ pub fn walk(
             at = next;
             continue;
         };
-        let verify = frame.kind != Kind::Object || frame.offset >= verify_from;
+        let verify = !frame.kind.is_object() || frame.offset >= verify_from;
         if verify {
             let payload = window.from(at + FRAME_HEADER as u64, frame.length as usize)?;
             let payload = &payload[..frame.length as usize];
-            if Digest::of(payload) != frame.digest {
+            if frame.open(payload).is_none() {
                 walked.bad.push((at, frame.end()));
                 at = frame.end();
                 continue;

@@ -11,9 +11,10 @@ use crate::frame::FRAME_HEADER;
 use crate::index::{IndexEntry, Space};
 use crate::index_thread::IndexThread;
 use crate::journal::JournalState;
-use crate::recover::{Damage, header_names};
+use crate::recover::{Damage, named_frame};
 use crate::series::{FileId, Series};
 use ligase_domain::Digest;
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io;
@@ -291,17 +292,14 @@ impl Shared {
 
     fn header_holds(&self, entry: &IndexEntry) -> Result<bool, StoreError> {
         let header = self.read_at(entry, FRAME_HEADER)?;
-        let names = |header: Vec<u8>| {
-            <&[u8; FRAME_HEADER]>::try_from(header.as_slice()).is_ok_and(|h| header_names(h, &entry.key, entry.length))
-        };
-        Ok(header.is_some_and(names))
+        Ok(header.is_some_and(|header| named_frame(&header, entry).is_some()))
     }
 
     /// The bytes of an object at an entry's place; `None` when others stand there.
     fn payload(&self, entry: &IndexEntry) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(mut bytes) = self.read_at(entry, FRAME_HEADER + entry.length as usize)? else { return Ok(None) };
-        bytes.drain(..FRAME_HEADER);
-        Ok((Digest::of(&bytes) == entry.key).then_some(bytes))
+        let Some(bytes) = self.read_at(entry, FRAME_HEADER + entry.length as usize)? else { return Ok(None) };
+        let (header, payload) = bytes.split_at(FRAME_HEADER);
+        Ok(named_frame(header, entry).and_then(|frame| frame.open(payload)).map(Cow::into_owned))
     }
 
     /// Refuses when nothing may be written any more.

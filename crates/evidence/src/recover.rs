@@ -6,7 +6,7 @@
 
 use crate::StoreError;
 use crate::error::{At, codes};
-use crate::frame::{FILE_HEADER, FRAME_HEADER, Frame, Kind, Marker, Walked, walk};
+use crate::frame::{FILE_HEADER, Frame, Kind, Marker, Walked, read_frame, walk};
 use crate::head::Reached;
 use crate::index::{IndexEntry, Location, Space, Tallies};
 use crate::journal::JournalState;
@@ -71,7 +71,7 @@ fn entries_of_frame(id: FileId, frame: &Frame, payload: &[u8], out: &mut Vec<Ind
     let at = |slot: u16| Location { file: id, offset: frame.offset, slot };
     let entry = |space, key, slot, object| IndexEntry { space, key, at: at(slot), length: frame.length, object };
     match frame.kind {
-        Kind::Object => out.push(entry(Space::Object, frame.digest, 0, frame.digest)),
+        Kind::Object | Kind::Packed => out.push(entry(Space::Object, frame.digest, 0, frame.digest)),
         Kind::Looks => {
             let digest = |bytes: &[u8]| Digest::from_bytes(bytes.try_into().expect("32 of 64 bytes"));
             out.extend(
@@ -105,7 +105,7 @@ fn whole_segment(series: &Series, id: FileId, last: Option<u64>) -> Result<(Whol
         }
     })?;
     let mut entries = Vec::with_capacity(whole.frames.len());
-    for frame in whole.frames.iter().filter(|frame| frame.kind == Kind::Object) {
+    for frame in whole.frames.iter().filter(|frame| frame.kind.is_object()) {
         entries_of_frame(id, frame, &[], &mut entries);
     }
     for (frame, payload) in looks.iter().filter(|(frame, _)| frame.offset < whole.len) {
@@ -263,11 +263,11 @@ pub(crate) fn journal_corrupt(path: &Path, offset: u64, seen: &str) -> StoreErro
     )
 }
 
-/// Whether a header's bytes are those of the frame that an index entry names.
-pub fn header_names(header: &[u8; FRAME_HEADER], digest: &Digest, length: u32) -> bool {
-    header[8..40] == *digest.as_bytes()
-        && header[48..52] == length.to_le_bytes()
-        && crc32fast::hash(&header[..56]).to_le_bytes() == header[56..]
+/// The frame whose header these bytes are, if it is the one that an index entry names.
+pub fn named_frame(header: &[u8], entry: &IndexEntry) -> Option<Frame> {
+    let marker = header.first_chunk()?;
+    let named = |frame: &Frame| frame.digest == entry.key && frame.length == entry.length && frame.kind.is_object();
+    read_frame(header, *marker, entry.at.offset).filter(named)
 }
 
 #[cfg(test)]

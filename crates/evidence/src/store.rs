@@ -8,7 +8,7 @@ use crate::StoreError;
 use crate::blobs::Blobs;
 use crate::commit::{Commit, Committer, Writing, encode};
 use crate::error::{At, codes};
-use crate::frame::MAX_PAYLOAD;
+use crate::frame::{Kind, MAX_PAYLOAD};
 use crate::head::Head;
 use crate::index::Tallies;
 use crate::index_thread::{IndexChoice, IndexThread, Maker};
@@ -17,7 +17,7 @@ use crate::lookup::{MAX_OBJECT_BYTES, Members, Shared};
 use crate::recover::{self, Damage};
 use crate::series::{Series, sync_dir};
 use ligase_domain::{Digest, Timestamp};
-use ligase_record::MAX_INT;
+use ligase_record::{MAX_INT, RecordError};
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
@@ -29,6 +29,8 @@ use std::thread::JoinHandle;
 /// Objects of more bytes are files of their own. What is seen of one repository, linked, has some 50 to 150 KiB, and a file
 /// of its own costs more than the bytes do: a name, a node and two syncs were a twelfth of a coordinator's work.
 pub const PACKED_BYTES: usize = 256 << 10;
+/// Objects of fewer bytes are not packed.
+const WORTH_PACKING_BYTES: usize = 512;
 /// Commits that wait for the committing thread; more wait to be let in.
 const WAITING_COMMITS: usize = 256;
 /// A segment's size at which the next one begins.
@@ -65,17 +67,41 @@ pub struct JournalEntry {
     pub at: Timestamp,
 }
 
-/// An object's bytes with their digest, which is made of them once.
+/// An object's bytes with their digest, which is made of them once, and packed if somebody has done it already.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hashed {
     digest: Digest,
     bytes: Arc<Vec<u8>>,
+    packed: Option<Arc<Vec<u8>>>,
 }
 
 impl Hashed {
     /// Hashes the bytes.
     pub fn of(bytes: Vec<u8>) -> Self {
-        Self { digest: Digest::of(&bytes), bytes: Arc::new(bytes) }
+        Self { digest: Digest::of(&bytes), bytes: Arc::new(bytes), packed: None }
+    }
+
+    /// Unpacks at most `most` bytes and hashes them.
+    pub fn of_packed(packed: Vec<u8>, most: usize) -> Result<Self, RecordError> {
+        let object = Self::of(ligase_record::unpack(&packed, most)?);
+        Ok(Self { packed: Some(Arc::new(packed)), ..object })
+    }
+
+    /// The same with its packed form, where that is worth its while.
+    fn packed(self) -> Self {
+        if self.packed.is_some() || self.bytes.len() < WORTH_PACKING_BYTES {
+            return self;
+        }
+        let packed = ligase_record::pack(&self.bytes);
+        Self { packed: Some(Arc::new(packed)), ..self }
+    }
+
+    /// What a frame holds of it, and of which kind that is.
+    pub(crate) fn kept(&self) -> (Kind, &[u8]) {
+        match &self.packed {
+            Some(packed) if packed.len() < self.bytes.len() => (Kind::Packed, packed),
+            _ => (Kind::Object, &self.bytes),
+        }
     }
 
     /// The bytes' digest.
@@ -127,7 +153,7 @@ pub struct Committed {
 pub struct Stats {
     /// Objects, packed and large.
     pub objects: u64,
-    /// Bytes of all objects.
+    /// Bytes of all objects, as they are kept.
     pub bytes: u64,
     /// Segment files.
     pub segments: u64,
@@ -325,7 +351,7 @@ impl Store {
                 small.insert(object.digest, object);
             }
         }
-        Ok((small.into_values().collect(), large.into_values().collect()))
+        Ok((small.into_values().map(Hashed::packed).collect(), large.into_values().collect()))
     }
 
     fn put_large(&self, large: Objects) -> Result<(), StoreError> {
@@ -447,25 +473,29 @@ fn take_folder(dir: &Path) -> Result<File, StoreError> {
     let format = dir.join("FORMAT");
     match std::fs::read_to_string(&format) {
         Ok(text) if text == FORMAT => {}
+        // It had no packed objects; from now on it may.
+        Ok(text) if text == UNPACKED_FORMAT => write_format(dir, &format)?,
         Ok(text) => {
             let problem = format!("found {:?}, expected {FORMAT:?}", text.chars().take(60).collect::<String>());
             let remedy = "Open it with the version of Ligase that wrote it, or choose another folder";
             return Err(StoreError::new(codes::FORMAT, &format, problem, remedy));
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let temporary = dir.join("FORMAT.tmp");
-            std::fs::write(&temporary, FORMAT)
-                .and_then(|()| File::open(&temporary)?.sync_all())
-                .at(&temporary, "write")?;
-            std::fs::rename(&temporary, &format).at(&format, "rename")?;
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => write_format(dir, &format)?,
         Err(error) => return Err(StoreError::io(&format, "read", &error)),
     }
     sync_dir(dir)?;
     Ok(lock)
 }
 
-const FORMAT: &str = "ligase-evidence 1\n";
+fn write_format(dir: &Path, format: &Path) -> Result<(), StoreError> {
+    let temporary = dir.join("FORMAT.tmp");
+    std::fs::write(&temporary, FORMAT).and_then(|()| File::open(&temporary)?.sync_all()).at(&temporary, "write")?;
+    std::fs::rename(&temporary, format).at(format, "rename")
+}
+
+const FORMAT: &str = "ligase-evidence 2\n";
+/// Before objects were packed.
+const UNPACKED_FORMAT: &str = "ligase-evidence 1\n";
 
 #[cfg(test)]
 mod tests;

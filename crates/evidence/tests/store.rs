@@ -37,6 +37,55 @@ fn an_object_that_is_there_is_not_written_again() {
     assert_eq!(before.1.objects, 2);
 }
 
+/// Bytes that pack well, as records do.
+fn wordy(number: u64) -> Vec<u8> {
+    format!("{{\"kind\":\"route\",\"number\":{number}}},").repeat(200).into_bytes()
+}
+
+#[test]
+fn what_packs_is_kept_in_a_fraction_comes_back_whole_and_is_healed_when_it_rots() {
+    let dir = tempfile::tempdir().unwrap();
+    let objects: Vec<_> = (0..40).map(wordy).collect();
+    let packed = ligase_record::pack(&objects[1]);
+    let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+    // One was packed by whoever sent it, the others are packed here.
+    let sent = Hashed::of_packed(packed.clone(), objects[1].len()).unwrap();
+    let all = objects.iter().map(|o| if *o == objects[1] { sent.clone() } else { Hashed::of(o.clone()) }).collect();
+    let digests = store.commit(Batch { objects: all, ..Batch::default() }).unwrap().digests;
+    let raw: u64 = objects.iter().map(|o| o.len() as u64).sum();
+    let kept = store.stats().unwrap().bytes;
+    assert!(kept * 4 < raw, "{kept} of {raw} bytes");
+    drop(store);
+    let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+    assert_eq!(store.stats().unwrap().bytes, kept);
+    for (digest, object) in digests.iter().zip(&objects) {
+        assert_eq!(store.get(digest).unwrap().as_ref(), Some(object));
+    }
+    let segment = &files(&dir.path().join("segments"))[0];
+    let mut bytes = std::fs::read(segment).unwrap();
+    let at = bytes.windows(packed.len()).position(|w| w == packed).unwrap();
+    bytes[at + packed.len() - 3] ^= 1;
+    std::fs::write(segment, bytes).unwrap();
+    assert_eq!(store.get(&digests[1]).unwrap_err().code, codes::CORRUPT);
+    assert_eq!(store.missing(&digests).unwrap(), [digests[1]]);
+    store.put_batch(vec![objects[1].clone()]).unwrap();
+    assert_eq!(store.get(&digests[1]).unwrap().as_ref(), Some(&objects[1]));
+}
+
+#[test]
+fn a_store_from_before_objects_were_packed_is_read_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let format = dir.path().join("FORMAT");
+    Store::open(dir.path(), StoreOptions::default()).unwrap().put_batch(vec![object(1)]).unwrap();
+    let now = std::fs::read_to_string(&format).unwrap();
+    std::fs::write(&format, "ligase-evidence 1\n").unwrap();
+    let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+    assert_eq!(std::fs::read_to_string(&format).unwrap(), now, "a program that knows no packed objects refuses it");
+    let packs = store.put_batch(vec![wordy(1)]).unwrap()[0];
+    assert_eq!(store.get(&digest(1)).unwrap(), Some(object(1)));
+    assert_eq!(store.get(&packs).unwrap(), Some(wordy(1)));
+}
+
 #[test]
 fn bytes_that_are_not_the_digests_are_refused_also_when_the_object_is_there() {
     let dir = tempfile::tempdir().unwrap();

@@ -14,6 +14,7 @@ mod finding;
 mod node;
 mod observation;
 mod observation_set;
+mod packed;
 mod patch;
 mod stored;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use observation_set::{
     ChunkRef, EncodedLook, EncodedObservationSet, MAX_CHUNK_ENTRIES, ObservationEntry, ObservationRoot, ObservationSet,
     decode_observation_set, encode_look, encode_observation_set,
 };
+pub use packed::{pack, packed_length, unpack};
 pub use patch::{ChangeRef, EncodedPatch, PatchRecord, decode_patch, decode_patch_record, encode_patch};
 pub use stored::{Header, Kept, header};
 

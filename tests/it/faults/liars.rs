@@ -7,6 +7,7 @@ use ligase_proto::client::{CHUNK_BYTES, OBJECT_BYTES_MAX, chunks};
 use ligase_proto::socket::{Addresses, Credentials, channel};
 use ligase_proto::v1::fleet_client::FleetClient;
 use ligase_proto::v1::{self, ObjectChunk};
+use ligase_record::pack;
 use ligase_tests::{Fleet, Tap, wait_for};
 use std::future::Future;
 use std::sync::Arc;
@@ -50,6 +51,19 @@ impl Liar {
             attempt: Some(attempt(key)),
             root: root.as_bytes().to_vec(),
             observations: observations.as_bytes().to_vec(),
+            ..Default::default()
+        };
+        self.tell(|mut c| async move { c.report_probe(report).await })
+    }
+
+    /// A report that carries these objects, packed or not, and names the last of them.
+    fn report_with(&self, key: &[u8], objects: Vec<Vec<u8>>, named: &Digest) -> Result<v1::ReportAnswer, Status> {
+        let named = named.as_bytes().to_vec();
+        let report = v1::ProbeReport {
+            attempt: Some(attempt(key)),
+            root: named.clone(),
+            observations: named,
+            objects,
             ..Default::default()
         };
         self.tell(|mut c| async move { c.report_probe(report).await })
@@ -120,6 +134,16 @@ fn what_a_liar_reports_is_refused_logged_and_counted_and_the_sweep_goes_on() {
         refused(&fleet, "E-RPC-NO-OBJECT", "worker", || worker.report(&key, &nowhere, &nowhere));
         assert_eq!(worker.upload(chunks(vec![(made_up, honest)]).collect()).unwrap().objects, 1);
         refused(&fleet, "E-RPC-UNREADABLE", "worker", || worker.report(&key, &made_up, &made_up));
+        // What comes along with a report: no packed bytes, far more of them than they look, and no record. None of it stays.
+        let (along, bomb) = (format!("along {round}").into_bytes(), pack(&vec![0; 64 << 20]));
+        let named = Digest::of(&along);
+        for objects in [vec![along.clone()], vec![bomb.clone()], vec![pack(&[0; 1 << 20]); 3]] {
+            refused(&fleet, "E-WIRE-MALFORMED", "worker", || worker.report_with(&key, objects, &named));
+        }
+        refused(&fleet, "E-RPC-UNREADABLE", "worker", || worker.report_with(&key, vec![pack(&along)], &named));
+        let asked = v1::Digests { digests: vec![named.as_bytes().to_vec()] };
+        let missing = worker.tell(|mut c| async move { c.find_missing(asked).await }).unwrap();
+        assert_eq!(missing.digests, [named.as_bytes().to_vec()], "what was refused is not kept");
         refused(&fleet, "E-RPC-UNPLANNED", "worker", || worker.report(&[7; 32], &made_up, &made_up));
         refused(&fleet, "E-RPC-KIND", "worker", || {
             let report = v1::VerificationReport { attempt: Some(attempt(&key)), ..Default::default() };
@@ -149,11 +173,12 @@ fn what_a_liar_reports_is_refused_logged_and_counted_and_the_sweep_goes_on() {
         assert!(fleet.counted("c1", "ligase_results_differ_total") > before);
         fleet.kill("w1");
     }
-    let codes =
-        ["E-WIRE-CHUNK", "E-RPC-NO-OBJECT", "E-RPC-UNREADABLE", "E-RPC-UNPLANNED", "E-RPC-KIND", "E-RPC-TOO-LARGE"];
+    let codes = ["E-WIRE-CHUNK", "E-RPC-NO-OBJECT", "E-RPC-UNPLANNED", "E-RPC-KIND", "E-RPC-TOO-LARGE"];
     for code in codes {
         assert_eq!(is_logged(&fleet, code, "worker/w2"), ROUNDS, "{code} is logged with who");
     }
+    assert_eq!(is_logged(&fleet, "E-RPC-UNREADABLE", "worker/w2"), 2 * ROUNDS);
+    assert_eq!(is_logged(&fleet, "E-WIRE-MALFORMED", "worker/w2"), 3 * ROUNDS);
     assert_eq!(is_logged(&fleet, "E-RPC-ROLE", "agent-runner/r2"), ROUNDS);
     assert_eq!(is_logged(&fleet, "E-RPC-ROLE", "person/bob"), 2 * ROUNDS);
     assert_eq!(is_logged(&fleet, "E-RPC-DIFFERS", "worker/w2"), ROUNDS);
@@ -161,6 +186,7 @@ fn what_a_liar_reports_is_refused_logged_and_counted_and_the_sweep_goes_on() {
         ("an upload whose bytes are not its digest", ROUNDS),
         ("a result that names what the store lacks", ROUNDS),
         ("a result that is none", ROUNDS),
+        ("a result that carries what is none", 4 * ROUNDS),
         ("a result that nobody asked for", ROUNDS),
         ("a result of another kind", ROUNDS),
         ("a result from another role", ROUNDS),
