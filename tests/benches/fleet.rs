@@ -69,7 +69,8 @@ cargo bench -p ligase-tests --bench fleet -- [options]
 
   --repositories N   make so many repositories [default: 10000]
   --binary FILE      measure this program [default: target/release/ligase, built first when it is missing or older]
-  --part NAME        measure whole, workers, come-and-go or tasks alone, print it and write nothing
+  --part NAME        measure whole, workers, come-and-go or tasks alone, print it and write nothing; workers and
+                     come-and-go take 200 repositories where --repositories does not say
   --dense            with --part: repositories of nothing but routes, log calls, models and resources
   --help             print this
 
@@ -86,7 +87,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let after = |name: &str| args.iter().position(|a| a == name).and_then(|at| args.get(at + 1)).cloned();
-    let count = after("--repositories").map_or(Ok(REPOSITORIES), |n| n.parse());
+    let asked = after("--repositories");
+    let said = asked.is_some();
+    let count = asked.map_or(Ok(REPOSITORIES), |n| n.parse());
     let binary = after("--binary").map(|b| Path::new(&std::env::var_os("PWD").unwrap_or_default()).join(b));
     let part = after("--part");
     if part.as_ref().is_some_and(|p| !["whole", "workers", "come-and-go", "tasks"].contains(&p.as_str())) {
@@ -98,7 +101,8 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     let density = if args.iter().any(|a| a == "--dense") { Density::Dense } else { Density::Usual };
-    match measure(count, binary, part.as_deref(), density) {
+    let repeated = if part.is_some() && said { count } else { REPEATED.min(count) };
+    match measure(count, repeated, binary, part.as_deref(), density) {
         Ok((report, wrong)) => {
             println!("{report:#}");
             wrong.iter().for_each(|w| eprintln!("WRONG: {w}"));
@@ -131,6 +135,7 @@ fn load() -> String {
 /// Measures everything; the report, and what of it must not be. All folders and processes are gone when it returns.
 fn measure(
     count: usize,
+    repeated: usize,
     binary: Option<PathBuf>,
     part: Option<&str>,
     density: Density,
@@ -155,7 +160,6 @@ fn measure(
         fs::create_dir(&own)?;
         Bench::new(binary.clone(), nats.clone(), &own, count, density)
     };
-    let repeated = REPEATED.min(count);
     let dense = || bench("dense", repeated, Density::Dense);
     let bench = bench("fleet", count, if part.is_some() { density } else { Density::Usual })?;
     let mut wrong = Vec::new();

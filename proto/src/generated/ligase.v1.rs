@@ -337,7 +337,8 @@ pub struct ProbeReport {
     pub cloned: bool,
     #[prost(uint64, tag = "11")]
     pub bytes_received: u64,
-    /// what the result names and the store may lack, at most 2 MiB; more is uploaded before
+    /// What the result names and the store may lack, packed (crates/record/src/packed.rs); at most 2 MiB before packing. More
+    /// is uploaded before.
     #[prost(bytes = "vec", repeated, tag = "12")]
     pub objects: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
