@@ -103,6 +103,9 @@ pub(crate) fn frames(data: &[u8]) {
     let _ = std::str::from_utf8(data).map(ligase_vcs::SourceUrl::parse);
 }
 
+/// Bytes that a packed input may hold.
+const PACKED_MAX: usize = 1 << 20;
+
 /// Stored records, as a worker that lies would upload them: what reads is written as the same bytes again.
 pub(crate) fn records(data: &[u8]) {
     if let Ok(kept) = record::decode_file_observations_kept(data) {
@@ -113,6 +116,11 @@ pub(crate) fn records(data: &[u8]) {
     }
     if let Ok(kept) = record::decode_gate_report_kept(data) {
         assert_eq!(record::encode_gate_report_kept(&kept).as_deref().ok(), Some(data));
+    }
+    // As what came along with a report: packed by whoever made it up.
+    if let Ok(bytes) = record::unpack(data, PACKED_MAX) {
+        assert!(bytes.len() <= PACKED_MAX);
+        assert_eq!(record::unpack(&record::pack(&bytes), PACKED_MAX).as_deref(), Ok(bytes.as_slice()));
     }
     let _ = record::decode_observations(data);
     let _ = record::decode_observation_root(data);
