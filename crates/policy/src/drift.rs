@@ -33,8 +33,11 @@ const SURE: i64 = 800;
 /// The data class of what lets its holder act as somebody.
 const CREDENTIAL: &str = "credential";
 
+/// The data class of payment cards.
+const CARDS: &str = "cardholder-data";
+
 /// The version of this judgement; counts up whenever it would judge otherwise.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What of a declaration does not hold.
 struct Drift<'a> {
@@ -86,6 +89,9 @@ fn undeclared_classes<'a>(catalog: &Catalog, dna: &Dna, own: &[&'a Observation])
             _ => {}
         }
     }
+    if by_class.get(CARDS).is_some_and(|seen| !seen.iter().any(|o| numbers_a_card(o, own))) {
+        by_class.remove(CARDS);
+    }
     by_class
         .into_iter()
         .map(|(class, mut seen)| {
@@ -101,6 +107,16 @@ fn undeclared_classes<'a>(catalog: &Catalog, dna: &Dna, own: &[&'a Observation])
             }
         })
         .collect()
+}
+
+/// Whether a field holds what a card is charged by. When it expires and whose it is are data of a card beside its number alone;
+/// a field that is of another model's type is told by that one's own fields.
+fn numbers_a_card(field: &Observation, own: &[&Observation]) -> bool {
+    let harms = field.attributes.get("strict").and_then(ligase_domain::Value::as_bool) == Some(true);
+    let kept = field.text("setting").unwrap_or("");
+    let models = || own.iter().filter(|o| o.kind == "data-field").filter_map(|o| o.text("owner"));
+    let named = |owner: &str| kept.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == owner);
+    harms && !models().any(|owner| !owner.is_empty() && named(owner))
 }
 
 fn name(field: &Observation) -> String {

@@ -89,6 +89,12 @@ const TEST: &[&str] = &[
     "loadtests",
     "performance-tests",
     "test-plugins",
+    "test-values",
+    "test_values",
+    "test-data",
+    "test_data",
+    "test_resources",
+    "test-resources",
 ];
 /// Folders of examples and documentation.
 const EXAMPLE: &[&str] = &[
@@ -104,6 +110,10 @@ const EXAMPLE: &[&str] = &[
     "tutorial",
     "tutorials",
     "notebooks",
+    // What was deployed once and is kept to be looked at.
+    "_archive",
+    "_archived",
+    "archived",
 ];
 /// Projects beside others of a repository that only its own developers run; inside a project they are parts of it.
 const BESIDE: &[&str] = &["playground", "playgrounds", "dev-server", "devserver"];
@@ -143,11 +153,16 @@ fn dialect_of(folders: &str, name: &str) -> &'static str {
     }
 }
 
-/// `Dockerfile`, `Dockerfile.web`, `web.Dockerfile` and the same of `Containerfile`; not what tells a build what to ignore.
+/// Ends of a file that was replaced and is kept beside its successor.
+const KEPT: &[&str] = &[".original", ".orig", ".old", ".bak", ".backup"];
+
+/// `Dockerfile`, `Dockerfile.web`, `web.Dockerfile` and the same of `Containerfile`; not what tells a build what to ignore,
+/// and not what another one has replaced.
 fn dockerfile(name: &str) -> bool {
+    let builds = |rest: &str| rest.starts_with('.') && !rest.contains("ignore") && !KEPT.contains(&rest);
     let named = |word: &str| {
         name == word
-            || name.strip_prefix(word).is_some_and(|rest| rest.starts_with('.') && !rest.contains("ignore"))
+            || name.strip_prefix(word).is_some_and(builds)
             || name.strip_suffix(word).is_some_and(|rest| rest.ends_with('.'))
     };
     named("dockerfile") || named("containerfile")
@@ -213,7 +228,10 @@ fn origin_of(folders: &str, name: &str) -> Origin {
         let named = if set == EXAMPLE || set == TEST { placed } else { folders };
         let says = |part: &str| {
             set.contains(&part)
-                || (set == TEST && ["_tests", "-tests", "_fixtures", "-fixtures"].iter().any(|e| part.ends_with(e)))
+                || (set == TEST
+                    && ["_tests", "-tests", "_fixtures", "-fixtures", "_testdata", "-testdata"]
+                        .iter()
+                        .any(|e| part.ends_with(e)))
         };
         named.split('/').any(says)
     };
@@ -275,6 +293,12 @@ mod tests {
             ("src/main/java/org/shop/samples/User.java", "java/source"),
             ("samples/shop/src/main/java/org/shop/User.java", "java/example"),
             ("db/migrations/001_users.sql", "sql/source"),
+            ("infra/_archive/main.tf", "terraform/example"),
+            ("archived/api/app.py", "python/example"),
+            ("src/archive/app.py", "python/source"),
+            ("plugin/sdl_testdata/schema.sql", "sql/test"),
+            ("charts/shop/test-values/secrets.yaml", "yaml/test"),
+            ("api/Dockerfile.original", "none/source"),
             ("venv/lib/python3/site-packages/x.py", "python/vendored"),
             ("vendor/tests/x.py", "python/vendored"),
             ("alembic/versions/1_init.py", "python/migration"),

@@ -75,6 +75,11 @@ pub(super) fn judge<'v>(
             Outcome::NotApplicable(_) if hidden => Outcome::Indeterminate("file-not-looked-at".to_owned()),
             other => other,
         }));
+    } else if subjects.looks_like(kind) {
+        // Beside what was seen there is what looks like a subject and that nobody can read: no silent pass.
+        if let unread @ Outcome::Indeterminate(_) = nothing(rule, &context) {
+            out.push(whole(unread));
+        }
     }
     for skipped in subjects.skipped_for(kind) {
         out.push(file(skipped, severity));

@@ -141,6 +141,11 @@ impl<'v> Subjects<'v> {
         self.skipped.iter().filter(could).copied().collect()
     }
 
+    /// Whether something was seen that looks like a subject of the kind and that no probe models.
+    pub fn looks_like(&self, kind: &Kind) -> bool {
+        self.plain("unmodelled").iter().any(|o| o.text("of") == Some(kind.id.as_str()))
+    }
+
     /// `population.<kind>.{seen,unmodelled,skipped}` for every kind.
     pub fn population(&mut self) -> Record<'v> {
         if let Some(population) = &self.population {

@@ -362,6 +362,10 @@ fn image(images: &Images, text: &str, instructions: &[Instruction], stages: &[St
     if user == "root" && !declared && (drops || script) {
         user = "drops";
     }
+    // Files alone, for something else to start: whose user they have is not said here.
+    if user == "root" && !declared && last.base == "scratch" && starts.is_empty() {
+        user = "unknown";
+    }
     let created = own.iter().filter(|i| i.word == "RUN").find_map(|i| created_user(&i.text)).unwrap_or_default();
     let windows = by.to_lowercase().contains("windows") || by.to_lowercase().contains("nanoserver");
     let from = &instructions[last.from];
@@ -612,7 +616,8 @@ mod tests {
             ("FROM gcr.io/distroless/static:nonroot\n", "non-root"),
             ("FROM registry.example/base:1\n", "unknown"),
             ("FROM node:22\nENTRYPOINT [\"/docker-entrypoint.sh\"]\n", "drops"),
-            ("FROM scratch\nCOPY a /a\n", "root"),
+            ("FROM scratch\nCOPY a /a\n", "unknown"),
+            ("FROM scratch\nCOPY a /a\nENTRYPOINT [\"/a\"]\n", "root"),
         ] {
             assert_eq!(attribute(text, "image", "user"), Some(Value::from(user)), "{text}");
         }

@@ -36,6 +36,10 @@ pub(super) fn source_of(names: &Names, value: &str) -> Option<Source> {
     if names.placeholders.is_match(value) || repeats(value) || inside {
         return Some(Source::Placeholder);
     }
+    // A file is named by its end, and holds what it holds elsewhere.
+    if [".pem", ".key", ".crt", ".cer", ".p12", ".jks"].iter().any(|end| value.ends_with(end)) {
+        return None;
+    }
     if names.digests.is_match(value) || is_uuid(value) || value.contains("://") || value.starts_with(['/', '.', '~']) {
         return None;
     }
@@ -50,7 +54,7 @@ pub(super) fn source_of(names: &Names, value: &str) -> Option<Source> {
 /// What a value says in base64, where that is text: `bXktc2VjcmV0LWtleQ==` is an example as much as `my-secret-key`.
 fn decoded(value: &str) -> Option<String> {
     let plain = value.trim_end_matches('=');
-    if plain.len() < 16 || plain.len() > 400 {
+    if plain.len() < 12 || plain.len() > 400 {
         return None;
     }
     let (mut bits, mut held, mut out) = (0u32, 0u32, Vec::new());

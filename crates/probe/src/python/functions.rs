@@ -182,14 +182,14 @@ impl<'t> Reading<'_, 't> {
         }
     }
 
-    /// How a permission answers: "safe" where it asks for the method, "always" where it answers nothing but yes.
+    /// How a permission answers: "safe" where it may let everybody read, "always" where it answers nothing but yes.
     fn permits(&self, definition: &Definition<'t>) -> &'static str {
         if definition.name != "has_permission" {
             return "";
         }
         let text = definition.node.child_by_field_name("body").map(|b| self.index.source.of(b)).unwrap_or_default();
         let answers = text.matches("return").count();
-        if text.contains("SAFE_METHODS") {
+        if text.contains("SAFE_METHODS") && !asks_readers_too(text) {
             "safe"
         } else if answers == 1 && text.trim_end().ends_with("return True") {
             "always"
@@ -383,6 +383,29 @@ pub(super) fn decorator<'t>(index: &Index<'t>, node: Node<'t>) -> Option<Value> 
             .some("settings", settings)
             .value(),
     )
+}
+
+/// Whether what a permission answers for methods that only read depends on who asks, in each place where it looks at them.
+fn asks_readers_too(text: &str) -> bool {
+    let mut seen = false;
+    for (at, _) in text.match_indices("SAFE_METHODS") {
+        let from = text[..at].rfind('\n').map_or(0, |n| n + 1);
+        let to = text[at..].find('\n').map_or(text.len(), |n| at + n);
+        let line = text[from..to].trim();
+        let branch = (line.starts_with("if ") || line.starts_with("elif ")) && line.ends_with("SAFE_METHODS:");
+        if !branch || line.contains(" not in ") {
+            return false;
+        }
+        let Some((_, after)) = text[to..].split_once("return") else { return false };
+        let answer = after.split("return").next().unwrap_or(after);
+        let answer = answer.split("\n\n").next().unwrap_or(answer);
+        let first = answer.lines().next().unwrap_or_default().trim();
+        if first == "True" || !answer.contains("request.user") || answer.contains("is_anonymous") {
+            return false;
+        }
+        seen = true;
+    }
+    seen
 }
 
 /// Whether a text names something: `session`, `g.user`, as a whole word.

@@ -348,7 +348,11 @@ impl<'t> Emitter<'_, 't> {
         let request = function.params.iter().any(|p| of_a_request(p.name, p.ty.as_ref().map_or("", |t| of_pointer(t))));
         let java = self.places == 0;
         // A chain of rules may have no arguments at all: `anyRequest().authenticated()`.
-        let chain = java && function.params.iter().any(|p| p.ty.as_ref().is_some_and(|t| t.name.ends_with("Security")));
+        let rules = |t: &str| t.ends_with("Security") || t == "InterceptorRegistry";
+        let chain = java
+            && (function.params.iter().any(|p| p.ty.as_ref().is_some_and(|t| rules(&t.name)))
+                || function.returns.as_ref().is_some_and(|t| t.name.contains("ShiroFilter"))
+                || super::shiro::fills_a_table(&function.body));
         let keep = routing || (together && !java) || chain;
         let returns_more = returns_more && (!java || routing);
         let request = request && (!java || chain);

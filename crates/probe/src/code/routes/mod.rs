@@ -16,6 +16,7 @@ mod onward;
 mod out;
 mod rates;
 mod register;
+mod shiro;
 mod shows;
 pub(crate) mod spec;
 mod spring;

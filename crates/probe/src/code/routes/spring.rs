@@ -6,6 +6,7 @@ use super::annotated::{Mark, texts_of};
 use super::eval::{At, Machine, Val};
 use super::guards::Guard;
 use super::out::Hung;
+use super::shiro::{self, Interceptor};
 use super::spec::Spec;
 use crate::emit::Facts;
 use ligase_domain::{Seen, Value};
@@ -18,7 +19,7 @@ const BEFORE: &[&str] = &["Filter", "FilterBean", "HandlerInterceptor", "Handler
 
 /// What a rule asks of a request.
 #[derive(Clone, Debug)]
-enum Matcher {
+pub(super) enum Matcher {
     Any,
     /// Method of HTTP ("" for all), pattern.
     Path(String, String),
@@ -28,24 +29,24 @@ enum Matcher {
 }
 
 #[derive(Clone, Debug)]
-struct Rule {
-    matchers: Vec<Matcher>,
-    /// `authentication`, `authorization`, or "" for who lets pass.
-    kind: &'static str,
+pub(super) struct Rule {
+    pub matchers: Vec<Matcher>,
+    /// `authentication`, `authorization`, `unknown`, or "" for who lets pass.
+    pub kind: &'static str,
 }
 
 #[derive(Debug)]
-struct Chain {
-    root: String,
-    file: usize,
+pub(super) struct Chain {
+    pub root: String,
+    pub file: usize,
     /// Empty: every request.
-    scope: Vec<Matcher>,
-    rules: Vec<Rule>,
-    symbol: String,
+    pub scope: Vec<Matcher>,
+    pub rules: Vec<Rule>,
+    pub symbol: String,
     /// Everything is denied that no rule names.
-    strict: bool,
+    pub strict: bool,
     /// Some of it was too large to keep.
-    unread: bool,
+    pub unread: bool,
 }
 
 /// The chains of a revision.
@@ -59,19 +60,23 @@ pub(super) struct Spring {
     ruled: BTreeSet<String>,
     /// (module, what counts requests there before any controller).
     counting: Vec<(String, Hung)>,
+    /// What is registered to stand before controllers and by its name knows callers.
+    interceptors: Vec<Interceptor>,
+    /// How the annotations begin that another library asks.
+    asked: BTreeSet<&'static str>,
 }
 
 /// The folder of a module of the build.
-fn root_of(path: &str) -> String {
+pub(super) fn root_of(path: &str) -> String {
     let cut = path.find("src/main/").or_else(|| path.find("src/"));
     cut.map_or(String::new(), |n| path[..n].to_owned())
 }
 
 /// One call of a chain: its name and arguments.
-type Item<'v> = (&'v str, &'v [Value]);
+pub(super) type Item<'v> = (&'v str, &'v [Value]);
 
 /// The calls of a chain, the first first.
-fn items(value: &Value) -> Vec<Item<'_>> {
+pub(super) fn items(value: &Value) -> Vec<Item<'_>> {
     let (mut out, mut at) = (Vec::new(), value);
     while let Some([Value::Text(tag), _, callee, args @ ..]) = at.as_list() {
         if tag != "c" || out.len() > MAX_ITEMS {
@@ -109,6 +114,8 @@ impl Spring {
             resource: BTreeSet::new(),
             ruled: BTreeSet::new(),
             counting: Vec::new(),
+            interceptors: shiro::interceptors(machine),
+            asked: shiro::asked_annotations(machine),
         };
         let world = machine.world;
         for file in 0..world.files.len() {
@@ -167,6 +174,7 @@ impl Spring {
                 );
             }
         }
+        spring.chains.extend(shiro::chains(machine));
         spring
     }
 
@@ -298,8 +306,9 @@ impl Spring {
         if kind == "other" || opens {
             return None;
         }
+        let foreign = ["org.apache.shiro.", "cn.dev33.satoken."].into_iter().find(|f| mark.name.starts_with(f));
         let kind = match kind {
-            _ if !self.method_security => "unknown",
+            _ if !foreign.map_or(self.method_security, |f| self.asked.contains(f)) => "unknown",
             _ if rule.contains("isAuthenticated") || kind == "authentication" => "authentication",
             _ => "authorization",
         };
@@ -316,6 +325,10 @@ impl Spring {
     ) -> &'static str {
         let root = root_of(&machine.world.files[file].path);
         hung.extend(self.counting.iter().filter(|(r, _)| *r == root).map(|(_, h)| h.clone()));
+        for one in self.interceptors.iter().filter(|i| i.root == root && i.stands_before(verb, full)) {
+            let guard = Guard { files: BTreeSet::from([one.file]), ..Guard::new("unknown", one.symbol.clone()) };
+            hung.push(Hung { guard, from: "filter-chain" });
+        }
         let own: Vec<&Chain> = self.chains.iter().filter(|c| c.root == root).collect();
         if self.resource.contains(&root) && !self.ruled.contains(&root) {
             let symbol = "org.springframework.security.oauth2.config.annotation.web.configuration.EnableResourceServer";
@@ -410,7 +423,7 @@ fn http_method(val: &Val) -> Option<String> {
     }
 }
 
-fn matchers(val: &Val, method: &str, depth: u8) -> Vec<Matcher> {
+pub(super) fn matchers(val: &Val, method: &str, depth: u8) -> Vec<Matcher> {
     match val {
         Val::Text(text) => vec![if text.contains("{?}") {
             Matcher::Unknown
@@ -445,7 +458,7 @@ fn matchers(val: &Val, method: &str, depth: u8) -> Vec<Matcher> {
 }
 
 /// Whether a matcher holds for a request; `None` where it cannot be said.
-fn matches(matcher: &Matcher, verb: &str, full: &str) -> Option<bool> {
+pub(super) fn matches(matcher: &Matcher, verb: &str, full: &str) -> Option<bool> {
     match matcher {
         Matcher::Any => Some(true),
         Matcher::Foreign => Some(false),
