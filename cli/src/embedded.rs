@@ -279,7 +279,8 @@ fn organisation_file(standing: &Standing) -> Result<PathBuf, Failure> {
     }
 }
 
-fn remember(state: &Path, file: &Path) -> Result<(), Failure> {
+/// Writes into a state folder which policy it is of, so that it can be asked without a coordinator.
+pub fn remember(state: &Path, file: &Path) -> Result<(), Failure> {
     let failed =
         |e| Failure::look("E-STATE-WRITE", format!("{}: {e}", state.display()), "make the state folder writable");
     let (target, fresh) = (state.join(ORGANISATION_FILE), state.join("organisation.new"));

@@ -3,7 +3,7 @@
 use crate::args::Cli;
 use crate::args::fleet::Serve;
 use crate::commands::doctor::{nearest, writable};
-use crate::embedded::{MachineClock, Parts, own_catalog, store_failure, this_program};
+use crate::embedded::{MachineClock, Parts, own_catalog, remember, store_failure, this_program};
 use crate::failure::{Exit, Failure};
 use crate::fleet::{link, start};
 use crate::local::{catalog_files, own_catalog_files};
@@ -50,6 +50,7 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
     let catalog = Catalog::load(&catalog_files(own.as_deref())?).map_err(Failure::documents)?;
     let remote = RemoteOptions { child: this_program("__vcs")?, limits: RemoteLimits::default() };
     let seat = Seat { name: me.name.clone(), queue: args.nats.nats.join(","), ..Seat::default() };
+    let policy = org.clone();
     let config = Config {
         organisation_file: org,
         probe_set: parts.probes.digest(),
@@ -66,6 +67,11 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
         // The queue's server may have lost its own count of terms; the store's never goes back.
         let fence = fence.max(Store::last_term(&state)?);
         let store = Store::open(&state, StoreOptions { fence, ..StoreOptions::default() })?;
+        if remember(&state, &policy).is_err() {
+            tracing::warn!(
+                "the state folder does not say which policy it is of: asked without a coordinator it wants --org"
+            );
+        }
         Ledger::open(Arc::new(store), Arc::new(MachineClock))
     };
     let started = start::start(cli, "coordinator", &args.telemetry)?;

@@ -1,7 +1,7 @@
 //! F26: the store's index is deleted or damaged before a restart. A full disk is in `room.rs`.
 
 use super::{is_clean, small, work_on};
-use ligase_tests::Fleet;
+use ligase_tests::{Fleet, ligase_in};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -48,5 +48,10 @@ fn an_index_that_is_deleted_or_damaged_is_made_again_from_what_is_truth() {
         fleet.wait_led();
         fleet.sweep();
     }
+    // And without any coordinator, by whoever has the folder alone.
+    fleet.kill("c1");
+    let said = ligase_in(fleet.path(), &["status", "--state", "state", "--json"]);
+    assert!(matches!(said.code, 0 | 1), "{} {}", said.out, said.err);
+    assert_eq!(said.json()["services"].as_array().map(Vec::len), Some(4));
     is_clean(&mut fleet, &[("F26 store's index bit-flipped", ROUNDS), ("F26 store's index deleted", ROUNDS)]);
 }
