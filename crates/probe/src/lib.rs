@@ -8,6 +8,7 @@
 //! Read `set.rs` (what shapes a result), `pack.rs`, `look.rs`, `link.rs`, then a pack: `python/mod.rs`, `code/mod.rs`,
 //! `terraform/mod.rs`.
 
+mod admits;
 mod attach;
 mod beside;
 mod budget;
@@ -18,6 +19,7 @@ mod documents;
 mod emit;
 mod extract;
 mod header;
+mod labels;
 mod lexical;
 mod link;
 mod look;

@@ -185,8 +185,14 @@ const SINGLE: &[(&str, &str, &[&str])] = &[
     (
         "a prefix that is no constant leaves the chain unresolved",
         "from fastapi import FastAPI, APIRouter\nfrom elsewhere import settings\napp = FastAPI()\nr = APIRouter()\n@r.get('/x')\ndef f(): ...\n\
+         app.include_router(r, prefix=settings.AREA)\n",
+        &["GET {settings.AREA}/x [] unresolved: prefix-not-a-constant"],
+    ),
+    (
+        "the path below which the whole application lies says nothing of one endpoint",
+        "from fastapi import FastAPI, APIRouter\nfrom elsewhere import settings\napp = FastAPI()\nr = APIRouter()\n@r.get('/x')\ndef f(): ...\n\
          app.include_router(r, prefix=settings.PREFIX)\n",
-        &["GET {settings.PREFIX}/x [] unresolved: prefix-not-a-constant"],
+        &["GET /x [] resolved"],
     ),
     (
         "a dependency from outside that the vocabulary does not know is unknown",

@@ -4,6 +4,8 @@
 
 use super::index::{Bind, Index, label};
 use super::model::{Expr, ExprKind, Param, Type};
+use crate::admits::lets_in;
+use crate::labels::{label_before, stands_for};
 use crate::vocabulary::{Hit, Vocabulary, words};
 use ligase_domain::Span;
 use std::collections::HashMap;
@@ -104,6 +106,8 @@ pub(crate) struct Task<'m, 't> {
     pub(super) hops: u8,
     /// The name under which it is written or assigned.
     pub(super) hint: Rc<str>,
+    /// What the text that it is put into calls it, right before its place.
+    pub(super) label: Rc<str>,
     pub(super) cleaned: Option<Cleaned>,
     /// A whole object is written field by field.
     pub(super) dumped: bool,
@@ -124,6 +128,7 @@ impl<'m, 't> Task<'m, 't> {
             position: expr.at.start,
             hops: 0,
             hint: hint.into(),
+            label: "".into(),
             cleaned: None,
             dumped: false,
             without: Rc::new([]),
@@ -149,6 +154,11 @@ impl<'m, 't> Task<'m, 't> {
 
     pub(super) fn hinted(self, hint: &str) -> Self {
         Self { hint: hint.into(), ..self }
+    }
+
+    /// What the text before its place calls it.
+    pub(super) fn labelled(self, label: &str) -> Self {
+        if label.is_empty() { self } else { Self { label: label.into(), ..self } }
     }
 
     pub(super) fn anchored(&self) -> Span {
@@ -218,7 +228,7 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             ExprKind::Call(_) => self.call(task),
             ExprKind::Template(parts) | ExprKind::Concat(parts) => {
                 let inner = Task { dumped: false, ..task.clone() }.via(Via::Format);
-                self.push_all(&inner, parts);
+                self.parts(&inner, parts);
             }
             ExprKind::Object(pairs) => {
                 let tasks: Vec<Task<'m, 't>> = pairs
@@ -242,6 +252,47 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             | ExprKind::Function(_)
             | ExprKind::Class(_) => {}
         }
+    }
+
+    /// Texts and values in turn: what stands before a value may say what it is.
+    fn parts(&mut self, task: &Task<'m, 't>, parts: &'m [Expr<'t>]) {
+        let before = std::iter::once("").chain(parts.iter().map(|p| p.text().unwrap_or_default()));
+        let tasks: Vec<Task<'m, 't>> = parts
+            .iter()
+            .zip(before)
+            .take(MAX_STEPS + 1)
+            .map(|(e, before)| task.at(e).labelled(label_before(before)))
+            .collect();
+        self.open.extend(tasks.into_iter().rev());
+    }
+
+    /// A parameter that is only called a token, of a function that uses it as what lets people in.
+    fn handled(&self, task: &Task<'m, 't>, name: &str) -> Option<Hit> {
+        if words(name) != ["token"] {
+            return None;
+        }
+        let (mut scope, mut function) = (Some(task.scope), None);
+        while let Some(at) = scope.filter(|_| function.is_none()) {
+            function = self.index.scopes[at].function.filter(|_| self.index.parameter(at, name).is_some());
+            scope = self.index.scopes[at].parent;
+        }
+        let at = function?.at;
+        let text = self.index.text.get(at.start as usize..at.end as usize)?;
+        lets_in(text, name).then(|| self.classified(name, "auth")).flatten()
+    }
+
+    /// Whether a name says that it is something else than what the text calls it: `keyName`, `keyId`.
+    fn is_other(&self, name: &str) -> bool {
+        stands_for(name) || self.vocabulary.classes.tells_of(name)
+    }
+
+    /// `"SIGNING_KEY=" + value`: what the text calls a value that has no telling name of its own.
+    pub(super) fn said(&self, task: &Task<'m, 't>, name: &str) -> Option<Hit> {
+        let label = &*task.label;
+        if label.is_empty() || self.is_other(name) {
+            return None;
+        }
+        self.classified(label, "").filter(|h| h.class == "credential" && h.strict)
     }
 
     /// The assignments of a name that can reach a place: a later one in the same or an outer block replaces the earlier.
@@ -341,6 +392,7 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             position: bind.at.start,
             hops: task.hops + 1,
             hint: name.into(),
+            label: if self.is_other(name) { "".into() } else { task.label.clone() },
             without: self.taken_out(scope, bind).unwrap_or_else(|| task.without.clone()),
             ..task.clone()
         });
@@ -379,7 +431,8 @@ impl<'m, 't> Flow<'_, 'm, 't> {
                 return self.whole(task, &class);
             }
         }
-        if let Some(hit) = self.classified(name, "").or_else(|| self.classified(&task.hint, "")) {
+        let hit = self.classified(name, "").or_else(|| self.classified(&task.hint, ""));
+        if let Some(hit) = hit.or_else(|| self.said(task, name)).or_else(|| self.handled(task, name)) {
             return self.leaf(task, name, hit);
         }
         self.plain(task, name);
@@ -513,6 +566,10 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             let shown = self.short(task.expr);
             self.leaf(task, &shown, hit);
         } else if !neutral {
+            if let Some(hit) = self.said(task, name).filter(|_| !ends_in_id(name)) {
+                let shown = self.short(task.expr);
+                return self.leaf(task, &shown, hit);
+            }
             self.plain(task, name);
         }
     }

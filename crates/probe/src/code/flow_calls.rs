@@ -5,6 +5,7 @@ use super::flow::{Cleaned, Flow, MAX_HOPS, Reached, Task, Via};
 use super::index::label;
 use super::logs::verbs;
 use super::model::{Call, Expr, ExprKind};
+use crate::labels::labels;
 use crate::vocabulary::words;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -164,8 +165,11 @@ impl<'m, 't> Flow<'_, 'm, 't> {
     fn formatted(&mut self, task: &Task<'m, 't>, format: &str, call: &'m Call<'t>) {
         let verbs = verbs(format);
         let told = |at: usize| !matches!(verbs.get(at), Some('T' | 't' | 'p'));
-        let args = call.args.iter().skip(1).enumerate().filter(|(at, _)| told(*at)).map(|(_, a)| &a.value);
-        self.push_all(task, args);
+        let labels = labels(format);
+        let label = |at: usize| labels.get(at).map_or("", String::as_str);
+        let args = call.args.iter().skip(1).enumerate().filter(|(at, _)| told(*at));
+        let tasks: Vec<Task<'m, 't>> = args.map(|(at, a)| task.at(&a.value).labelled(label(at))).collect();
+        self.open.extend(tasks.into_iter().rev());
     }
 
     /// `new Foo(…)`: an object of a class; of a plain class, what goes in.
@@ -370,6 +374,8 @@ impl<'m, 't> Flow<'_, 'm, 't> {
         if let Some(hit) = self.classified(&task.hint, "").filter(|_| !asks(verb)) {
             let hint = task.hint.to_string();
             self.leaf(task, &hint, hit);
+        } else if let Some(hit) = self.said(task, method).filter(|_| !asks(verb)) {
+            self.leaf(task, &format!("{dotted}()"), hit);
         }
     }
 
@@ -388,7 +394,7 @@ impl<'m, 't> Flow<'_, 'm, 't> {
             nested: self.nested + 1,
         };
         // A receiver that is only asked (`service.describe(id)`) hands nothing on by itself.
-        side.inputs(&task.clone().hinted("").dumping(true), None, call);
+        side.inputs(&Task { label: "".into(), ..task.clone().hinted("").dumping(true) }, None, call);
         side.run();
         self.steps = side.steps;
         side.out

@@ -9,6 +9,7 @@ use super::index::{Index, Placed, label};
 use super::instruments::{Instruments, own_module};
 use super::model::{Call, Expr, ExprKind};
 use crate::emit::{Attributes, Emit, texts};
+use crate::labels::labels;
 use crate::lexical::around::only_for_debugging;
 use crate::vocabulary::{LanguageSinks, words};
 use ligase_domain::{Origin, Span, Value};
@@ -246,7 +247,10 @@ impl<'m, 't> Logs<'_, 'm, 't> {
         let mut tasks: Vec<Task<'m, 't>> = match self.language {
             "go" => told(&own, call, sink.skip),
             _ if sink.kind == "logger" || sink.kind == "print" => {
-                call.args.iter().skip(sink.skip).map(|a| task(&a.value, Via::Argument)).collect()
+                let given = || call.args.iter().skip(sink.skip);
+                let labels = given().next().and_then(|a| a.value.text()).map(labels).unwrap_or_default();
+                let label = |at: usize| at.checked_sub(1).and_then(|n| labels.get(n)).map_or("", String::as_str);
+                given().enumerate().map(|(at, a)| task(&a.value, Via::Argument).labelled(label(at))).collect()
             }
             _ => pairs(&own, call, sink.skip, Via::Argument),
         };
@@ -401,13 +405,14 @@ fn told<'m, 't>(own: &Task<'m, 't>, call: &'m Call<'t>, skip: usize) -> Vec<Task
         return pairs(own, call, skip, Via::Argument);
     };
     let at = args.iter().position(|a| a.text().is_some()).unwrap_or(0);
-    let mut verbs = verbs(format).into_iter();
+    let (mut verbs, mut labels) = (verbs(format).into_iter(), labels(format).into_iter());
     let mut out: Vec<Task<'m, 't>> = Vec::new();
     for expr in &args[at + 1..] {
+        let label = labels.next().unwrap_or_default();
         // The type, a truth, an address: nothing of the value.
         match verbs.next() {
             Some('T' | 't' | 'p') => {}
-            _ => out.push(own.at(expr)),
+            _ => out.push(own.at(expr).labelled(&label)),
         }
     }
     out

@@ -108,8 +108,45 @@ fn turns_away<'t>(index: &Index<'t>, statements: &[Node<'t>]) -> bool {
     ends && before.iter().all(told)
 }
 
+/// Whether a handler does nothing but show a page with constants in it, the same to everybody: `return render(request, "x.html")`.
+pub(super) fn only_shows<'t>(index: &Index<'t>, body: Node<'t>) -> bool {
+    let mut plain: Vec<&str> = Vec::new();
+    for statement in named(body).into_iter().take(MAX_STATEMENTS) {
+        let inner = statement.named_child(0);
+        match statement.kind() {
+            "assert_statement" | "pass_statement" | "import_statement" | "import_from_statement" => {}
+            "expression_statement" if inner.is_none_or(|n| n.kind() == "string") => {}
+            "expression_statement" => {
+                let Some(assigned) = inner.filter(|n| n.kind() == "assignment") else { return false };
+                let (Some(left), Some(right)) =
+                    (assigned.child_by_field_name("left"), assigned.child_by_field_name("right"))
+                else {
+                    return false;
+                };
+                if left.kind() != "identifier" || !made_of(index, right, &plain) {
+                    return false;
+                }
+                plain.push(index.source.of(left));
+            }
+            "return_statement" => {
+                let call = inner.filter(|n| n.kind() == "call");
+                let name = call.and_then(|c| c.child_by_field_name("function")).and_then(|f| index.source.dotted(f));
+                let shows = name.is_some_and(|n| matches!(last(&n), "render" | "render_template" | "TemplateResponse"));
+                return shows && call.is_some_and(|c| made_of(index, c, &plain));
+            }
+            _ => return false,
+        }
+    }
+    false
+}
+
 /// A constant, or an answer that is made of constants and of the request.
 fn holds_nothing<'t>(index: &Index<'t>, value: Node<'t>) -> bool {
+    made_of(index, value, &[])
+}
+
+/// The same, where some names are known to hold nothing else.
+fn made_of<'t>(index: &Index<'t>, value: Node<'t>, plain: &[&str]) -> bool {
     let mut open = vec![value];
     let mut left = MAX_NODES;
     while let Some(node) = open.pop() {
@@ -129,7 +166,7 @@ fn holds_nothing<'t>(index: &Index<'t>, value: Node<'t>) -> bool {
             | "expression_list" => open.extend(named(node)),
             "identifier" => {
                 let name = index.source.of(node);
-                if !(name == "request" || shouted(name)) {
+                if !(name == "request" || shouted(name) || plain.contains(&name)) {
                     return false;
                 }
             }
@@ -160,7 +197,16 @@ fn answers(dotted: &str) -> bool {
     name.ends_with("Response")
         || name.starts_with("HttpResponse")
         || name == "handle_no_permission"
-        || matches!(name, "redirect" | "redirect_to_login" | "render" | "reverse" | "reverse_lazy" | "resolve_url")
+        || matches!(
+            name,
+            "redirect"
+                | "redirect_to_login"
+                | "render"
+                | "render_template"
+                | "reverse"
+                | "reverse_lazy"
+                | "resolve_url"
+        )
         || matches!(name, "gettext" | "gettext_lazy" | "_")
         || of_request(dotted)
 }

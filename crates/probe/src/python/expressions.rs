@@ -233,10 +233,10 @@ pub(crate) fn parts<'t>(index: &Index<'t>, node: Node<'t>) -> Vec<Value> {
                 open.extend(node.child_by_field_name("right"));
                 open.extend(node.child_by_field_name("left"));
             }
-            "call" => out.push(
-                environment_default(index, node)
-                    .map_or_else(|| part("opaque", index.source.short(node)), |t| part("text", t)),
-            ),
+            "call" => out.push(match environment_default(index, node) {
+                Some(text) => part("text", text),
+                None => handed(index, node).unwrap_or_else(|| part("opaque", index.source.short(node))),
+            }),
             _ => match index.source.dotted(node) {
                 Some(name) => out.push(part("name", name)),
                 None => out.push(part("opaque", index.source.short(node))),
@@ -244,6 +244,15 @@ pub(crate) fn parts<'t>(index: &Index<'t>, node: Node<'t>) -> Vec<Value> {
         }
     }
     out
+}
+
+/// `scoped("/members")`: what a function makes of a text; which function it is, is linked.
+fn handed<'t>(index: &Index<'t>, call: Node<'t>) -> Option<Value> {
+    let callee = index.source.dotted(call.child_by_field_name("function")?).filter(|c| !c.contains('('))?;
+    let positional = index.source.arguments(call).positional;
+    let (at, given) = positional.iter().enumerate().find_map(|(at, n)| Some((at, index.source.string(*n)?)))?;
+    let shown = Attributes::default().with("opaque", index.source.short(call)).with("callee", callee);
+    Some(shown.with("at", i64::try_from(at).ok()?).with("given", given).value())
 }
 
 /// The constant default of `os.getenv("X", "/api")`.

@@ -107,6 +107,8 @@ pub(super) fn called<'t>(
                 .with("children", texts([receiver]))
                 .with("init", true);
             out.fact("py-include", call, attributes, &[]);
+            // `handlers.init_app(app)` of a module is a function that is handed the application.
+            return false;
         }
         "before_request" | "before_app_request" => {
             let Some(symbol) = arguments.positional.first().and_then(|n| index.source.dotted(*n)) else { return false };
@@ -224,7 +226,7 @@ pub(super) fn items<'t>(index: &Index<'t>, node: Node<'t>) -> (Vec<Value>, bool)
             return (out, true);
         }
         match node.kind() {
-            "list" | "tuple" | "set" | "parenthesized_expression" | "expression_list" => {
+            "list" | "tuple" | "set" | "parenthesized_expression" | "expression_list" | "list_splat" => {
                 open.extend(named(node).into_iter().rev().map(|n| (n, key.clone(), depth + 1)));
             }
             "dictionary" => {

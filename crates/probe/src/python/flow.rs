@@ -4,6 +4,8 @@
 
 use super::index::{Binding, How, Index, Parameter};
 use super::syntax::{last, named};
+use crate::admits::lets_in;
+use crate::labels::{label_before, labels, stands_for};
 use crate::vocabulary::{Hit, Vocabulary};
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -121,6 +123,8 @@ pub(crate) struct Task<'t> {
     pub(super) hops: u8,
     /// The name under which it is written or assigned, for what has no telling name of its own.
     pub(super) hint: Rc<str>,
+    /// What the text that it is put into calls it, right before its place.
+    pub(super) label: Rc<str>,
     pub(super) cleaned: Option<Cleaned>,
     /// A masked type was opened (`get_secret_value`).
     pub(super) opened: bool,
@@ -143,6 +147,7 @@ impl<'t> Task<'t> {
             position: node.start_byte(),
             hops: 0,
             hint: hint.into(),
+            label: "".into(),
             cleaned: None,
             opened: false,
             dumped: false,
@@ -162,6 +167,11 @@ impl<'t> Task<'t> {
 
     pub(super) fn hinted(self, hint: &str) -> Self {
         Self { hint: hint.into(), ..self }
+    }
+
+    /// What the text before its place calls it.
+    pub(super) fn labelled(self, label: &str) -> Self {
+        if label.is_empty() { self } else { Self { label: label.into(), ..self } }
     }
 
     pub(super) fn anchored(&self) -> Node<'t> {
@@ -223,9 +233,19 @@ impl<'t> Flow<'_, 't> {
         let node = task.node;
         match node.kind() {
             "string" => {
+                let task = task.via(Via::Format);
                 let inner = named(node).into_iter().filter(|n| n.kind() == "interpolation");
-                let expressions: Vec<Node<'t>> = inner.filter_map(|n| n.child_by_field_name("expression")).collect();
-                self.push_all(&task.via(Via::Format), expressions);
+                let begin = node.start_byte();
+                let all: Vec<Task<'t>> = inner
+                    .filter_map(|n| {
+                        let before = self.index.source.of(node).get(..n.start_byte() - begin).unwrap_or_default();
+                        let own = before
+                            .trim_start_matches(|c: char| c.is_ascii_alphabetic())
+                            .trim_start_matches(['"', '\'']);
+                        Some(task.at(n.child_by_field_name("expression")?).labelled(label_before(own)))
+                    })
+                    .collect();
+                self.open.extend(all.into_iter().rev());
             }
             "concatenated_string"
             | "list"
@@ -270,8 +290,26 @@ impl<'t> Flow<'_, 't> {
 
     fn operator(&mut self, task: Task<'t>) {
         let node = task.node;
-        let format = node.child_by_field_name("operator").is_some_and(|o| matches!(o.kind(), "%" | "+"));
-        let task = if format { task.via(Via::Format) } else { task };
+        let operator = node.child_by_field_name("operator").map_or("", |o| o.kind());
+        let task = if matches!(operator, "%" | "+") { task.via(Via::Format) } else { task };
+        if let (Some(left), Some(right)) = (node.child_by_field_name("left"), node.child_by_field_name("right")) {
+            let before = if left.kind() == "binary_operator" { left.child_by_field_name("right") } else { Some(left) };
+            let text = before.and_then(|n| self.index.source.string(n));
+            match (operator, text) {
+                ("%", Some(text)) if left.kind() != "binary_operator" => {
+                    let given = if right.kind() == "tuple" { named(right) } else { vec![right] };
+                    let labels = labels(&text).into_iter().chain(std::iter::repeat_with(String::new));
+                    let all: Vec<Task<'t>> =
+                        given.into_iter().zip(labels).map(|(n, label)| task.at(n).labelled(&label)).collect();
+                    return self.open.extend(all.into_iter().rev());
+                }
+                ("+", Some(text)) => {
+                    self.open.push(task.at(right).labelled(label_before(&text)));
+                    return self.open.push(task.at(left));
+                }
+                _ => {}
+            }
+        }
         self.push_all(
             &task,
             [node.child_by_field_name("left"), node.child_by_field_name("right")].into_iter().flatten(),
@@ -396,6 +434,7 @@ impl<'t> Flow<'_, 't> {
             position: binding.at.node.start_byte(),
             hops: task.hops + 1,
             hint: name.into(),
+            label: if self.is_other(name) { "".into() } else { task.label.clone() },
             ..task.clone()
         });
     }
@@ -423,7 +462,7 @@ impl<'t> Flow<'_, 't> {
         if let Some(hit) = self.classified(name, "").or_else(|| self.classified(hint, "")) {
             return self.leaf(task, name, hit);
         }
-        if let Some(hit) = parameter.and_then(|_| self.handled(task, name)) {
+        if let Some(hit) = parameter.and_then(|_| self.handled(task, name)).or_else(|| self.said(task, name)) {
             return self.leaf(task, name, hit);
         }
         self.plain(task, name);
@@ -435,12 +474,29 @@ impl<'t> Flow<'_, 't> {
         }
     }
 
-    /// `def verify(token)`: what a function that lets people in is handed is what lets them in.
+    /// Whether a name says that it is something else than what the text calls it: `key_name`, `key_id`.
+    fn is_other(&self, name: &str) -> bool {
+        stands_for(name) || self.vocabulary.classes.tells_of(name)
+    }
+
+    /// `"SIGNING_KEY=%s"`: what the text calls a value that has no telling name of its own.
+    pub(super) fn said(&self, task: &Task<'t>, name: &str) -> Option<Hit> {
+        let label = &*task.label;
+        if label.is_empty() || self.is_other(name) {
+            return None;
+        }
+        self.classified(label, "").filter(|h| h.class == "credential" && h.strict)
+    }
+
+    /// `def verify(token)`: what a function that lets people in is handed is what lets them in. So is what it uses as such.
     fn handled(&self, task: &Task<'t>, name: &str) -> Option<Hit> {
-        let function = self.index.function_of(task.scope).map(|f| self.index.definitions[f].name)?;
-        let handles = crate::vocabulary::words(name) == ["token"]
-            && self.vocabulary.classes.is_owner(function, "admission")
-            && !self.vocabulary.classes.is_owner(function, "thing");
+        if crate::vocabulary::words(name) != ["token"] {
+            return None;
+        }
+        let function = self.index.function_of(task.scope).map(|f| &self.index.definitions[f])?;
+        let called = self.vocabulary.classes.is_owner(function.name, "admission")
+            && !self.vocabulary.classes.is_owner(function.name, "thing");
+        let handles = called || lets_in(self.index.source.of(function.node), name);
         handles.then(|| self.classified(name, "auth")).flatten()
     }
 
@@ -515,6 +571,10 @@ impl<'t> Flow<'_, 't> {
             let shown = source.short(task.node);
             self.leaf(task, &shown, hit);
         } else if !neutral {
+            if let Some(hit) = self.said(task, name) {
+                let shown = source.short(task.node);
+                return self.leaf(task, &shown, hit);
+            }
             self.plain(task, name);
         }
     }

@@ -3,6 +3,7 @@
 
 use super::flow::{Cleaned, Flow, MAX_HOPS, Reached, Task, Via};
 use super::syntax::{Arguments, last};
+use crate::labels::labels;
 use crate::vocabulary::words;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -56,6 +57,13 @@ impl<'t> Flow<'_, 't> {
             }
             let formats = matches!(method, "format" | "join" | "format_map");
             let inside = if formats { task.clone().via(Via::Format) } else { task.clone() };
+            let text = receiver.filter(|_| method == "format").and_then(|r| source.string(r));
+            if let Some(labels) = text.map(|t| labels(&t)).filter(|l| l.iter().any(|l| !l.is_empty())) {
+                let given =
+                    arguments.positional.drain(..).zip(labels.into_iter().chain(std::iter::repeat_with(String::new)));
+                let all: Vec<Task<'t>> = given.map(|(n, label)| inside.at(n).labelled(&label)).collect();
+                self.open.extend(all.into_iter().rev());
+            }
             return self.inputs(
                 &Task { opened: task.opened || method == "get_secret_value", ..inside },
                 receiver,
@@ -241,6 +249,8 @@ impl<'t> Flow<'_, 't> {
         if let Some(hit) = self.classified(&task.hint, "") {
             let hint = task.hint.to_string();
             self.leaf(task, &hint, hit);
+        } else if let Some(hit) = self.said(task, method) {
+            self.leaf(task, &format!("{dotted}()"), hit);
         }
     }
 
@@ -258,7 +268,7 @@ impl<'t> Flow<'_, 't> {
             nested: self.nested + 1,
         };
         // A receiver that is only asked (`service.describe(id)`) hands nothing on by itself.
-        side.inputs(&task.clone().hinted(""), None, arguments);
+        side.inputs(&Task { label: "".into(), ..task.clone().hinted("") }, None, arguments);
         side.run();
         self.steps = side.steps;
         side.out

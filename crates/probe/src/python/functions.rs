@@ -182,6 +182,12 @@ impl<'t> Reading<'_, 't> {
         }
     }
 
+    /// What it does with everybody alike, where that is a page.
+    fn does(&self, definition: &Definition<'t>) -> &'static str {
+        let body = definition.node.child_by_field_name("body");
+        if body.is_some_and(|b| super::asks::only_shows(self.index, b)) { "shows-a-page" } else { "" }
+    }
+
     /// How a permission answers: "safe" where it may let everybody read, "always" where it answers nothing but yes.
     fn permits(&self, definition: &Definition<'t>) -> &'static str {
         if definition.name != "has_permission" {
@@ -214,7 +220,8 @@ impl<'t> Reading<'_, 't> {
             words.iter().any(|w| matches!(w.as_str(), "login" | "signin" | "authenticate" | "oauth"))
                 || words.windows(2).any(|w| (w[0] == "sign" || w[0] == "log") && w[1] == "in")
         };
-        let sends_to_login = name == "redirect_to_login"
+        // What Django's own mixins answer whoever may not.
+        let sends_to_login = matches!(name, "redirect_to_login" | "handle_no_permission")
             || name == "unauthorized" && dotted.contains("login_manager")
             || matches!(name, "redirect" | "HttpResponseRedirect" | "RedirectResponse") && to_login();
         if sends_to_login {
@@ -345,7 +352,8 @@ impl<'t> Reading<'_, 't> {
             .some("flags", texts(flags))
             .some("returns", returns)
             .some("decorators", decorators)
-            .some("permits", self.permits(definition));
+            .some("permits", self.permits(definition))
+            .some("does", self.does(definition));
         let attributes = match body.chosen {
             Some(chosen) => attributes.with("chosen", chosen),
             None => attributes,

@@ -6,6 +6,7 @@ use super::flow::{Reached, Task, Via, follow};
 use super::functions::plain;
 use super::index::{Index, Placed};
 use super::syntax::last;
+use crate::labels::labels;
 use crate::lexical::around::only_for_debugging;
 use crate::vocabulary::{Vocabulary, words};
 use ligase_domain::{Origin, Value};
@@ -39,7 +40,7 @@ pub(crate) fn emit(index: &Index<'_>, vocabulary: &Vocabulary, origin: Origin, o
     for call in &index.calls {
         let Some(function) = call.node.child_by_field_name("function") else { continue };
         let Some((callee, sink)) = sink_of(index, vocabulary, &loggers, function, call) else { continue };
-        if sink.kind == "print" && (origin != Origin::Source || in_script_part(index, call.block)) {
+        if sink.kind == "print" && origin != Origin::Source {
             continue;
         }
         one(index, vocabulary, call, &callee, &sink, &mut spent, out);
@@ -249,7 +250,10 @@ fn one<'t>(
     let task = |node: Node<'t>, via: Via, hint: &str| Task::new(node, via, hint, call.scope, call.block);
     let mut tasks: Vec<Task<'t>> = Vec::new();
     if !sink.context {
-        tasks.extend(arguments.positional.iter().skip(sink.skip).map(|n| task(*n, Via::Argument, "")));
+        let given: Vec<Node<'t>> = arguments.positional.iter().skip(sink.skip).copied().collect();
+        let labels = given.first().and_then(|f| index.source.string(*f)).map(|f| labels(&f)).unwrap_or_default();
+        let label = |at: usize| at.checked_sub(1).and_then(|n| labels.get(n)).map_or("", String::as_str);
+        tasks.extend(given.iter().enumerate().map(|(at, n)| task(*n, Via::Argument, "").labelled(label(at))));
     }
     for (name, value) in &arguments.named {
         if !vocabulary.sinks.argument_names_ignored.iter().any(|i| i == name) {
@@ -265,6 +269,10 @@ fn one<'t>(
         *spent += steps;
         reached
     };
+    // What a script shows whoever runs it is told only where it is somebody's.
+    if sink.kind == "print" && reached.leaves.is_empty() && in_script_part(index, call.block) {
+        return;
+    }
     write(index, call, callee, sink, reached, out);
 }
 
@@ -333,7 +341,7 @@ fn write<'t>(
         .with("plain", plain)
         .with("opaque", texts(reached.opaque))
         .some("debugging", debugging)
-        .some("command", sink.kind == "print" && in_command(index, call.scope));
+        .some("command", sink.kind == "print" && (in_command(index, call.scope) || in_script_part(index, call.block)));
     let anchors: Vec<(&str, Node<'_>)> = anchors.iter().map(|(name, node)| (name.as_str(), *node)).collect();
     out.seen("log-call", "python/log-call", call.node, attributes, &anchors);
 }

@@ -92,6 +92,11 @@ impl Classifier {
         self.owners.get(sort).is_some_and(|set| words(name).iter().any(|w| set.contains(w)))
     }
 
+    /// Whether the last word of a name says that it tells something of a thing and is not the thing: `key_id`, `attempts_count`.
+    pub(crate) fn tells_of(&self, name: &str) -> bool {
+        words(name).last().is_some_and(|w| self.last.contains(w))
+    }
+
     /// What a name says, given the object or class that it belongs to ("" where there is none).
     pub(crate) fn classify(&self, name: &str, owner: &str) -> Option<Hit> {
         let parts = words(name);

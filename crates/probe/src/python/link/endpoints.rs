@@ -235,6 +235,8 @@ impl<'f> Reading<'_, '_, '_, 'f> {
             }
             anchors.insert("handler".to_owned(), view.seen.span);
         }
+        let handler = self.handler().and_then(|(f, n)| self.world.files[f].functions.get(n.as_str()).copied());
+        let does = handler.map(|s| s.str("does")).unwrap_or_default();
         let mut count = 0;
         for way in ways {
             let reason = [own_reason, way.reason, if path_constant { "" } else { "path-not-a-constant" }]
@@ -271,7 +273,8 @@ impl<'f> Reading<'_, '_, '_, 'f> {
                     .with("role", self.world.vocabulary.role(method, &full_path, ""))
                     .with("guards", guards.iter().map(value).collect::<Vec<_>>())
                     .with("chain", if reason.is_empty() { "resolved" } else { "unresolved" })
-                    .with("chain_reason", reason);
+                    .with("chain_reason", reason)
+                    .some("does", does);
                 let files = own_files.iter().chain(&way.files).copied().collect();
                 out.put("endpoint", place_file, place, attributes, anchors.clone(), files);
                 count += 1;

@@ -356,6 +356,28 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
         None
     }
 
+    /// Whether a decorator puts another one of the repository, which authenticates, around what it is put on:
+    /// `return login_required(view)(*args)`.
+    fn wraps_guard(&self, file: usize, name: &str) -> bool {
+        let prefix = format!("{name}.");
+        let inner = self.world.files[file].functions.iter().filter(|(n, _)| **n == name || n.starts_with(&prefix));
+        let mut asked = BTreeSet::new();
+        for (function, seen) in inner.take(8) {
+            for callee in seen.texts("calls").chain(seen.texts("passes")).filter(|c| c.ends_with("()")) {
+                let target = self.world.follow(self.world.resolve(file, function, callee.trim_end_matches("()")));
+                let Target::Function(f, other) = target else { continue };
+                let makes = self.world.files[f].functions.keys().any(|n| n.starts_with(&format!("{other}.")));
+                if (f, other.as_str()) == (file, name) || !makes || !asked.insert((f, other.clone())) {
+                    continue;
+                }
+                if self.factory(f, &other, &[], MAX_DEPTH - 2).authenticates() {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
     /// A function that is depended on.
     pub(super) fn function(&self, file: usize, name: &str, depth: u8) -> Verdict {
         let key = (file, name.to_owned());
@@ -560,7 +582,7 @@ impl<'w, 'v, 'f> Guards<'w, 'v, 'f> {
                 let mut own = self.factory(*f, name, &[], MAX_DEPTH);
                 let weak = |g: &&mut Guard| g.kind != Kind::Authentication || g.optional;
                 if let Some(first) = own.guards.first_mut().filter(weak)
-                    && self.known_inside(*f, name).is_some()
+                    && (self.known_inside(*f, name).is_some() || self.wraps_guard(*f, name))
                 {
                     (first.kind, first.optional) = (Kind::Authentication, false);
                 }

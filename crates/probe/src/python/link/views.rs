@@ -9,6 +9,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Classes of one chain.
 const MAX_CLASSES: usize = 32;
+/// Lists of classes that are put together from one another.
+const MAX_LISTS: usize = 6;
+/// Elements of such a list.
+const MAX_ELEMENTS: usize = 64;
 /// Methods of a class that answer, with what they answer.
 pub(super) const ANSWERS: &[(&str, &str)] = &[
     ("get", "GET"),
@@ -64,6 +68,50 @@ pub(super) fn setting<'f>(
         let found = list.iter().filter_map(Value::as_map).rfind(|s| s.str("name") == name)?;
         Some((*file, class.clone(), found))
     })
+}
+
+/// An element of such a list: where it stands, and what is said of it.
+pub(super) type Element<'f> = (usize, String, &'f BTreeMap<String, Value>);
+
+/// The elements of a list among a class's attributes, with those of the lists of other classes that it is put together from:
+/// `decorators = Base.decorators + [limited]`. Whether some of it could not be read.
+pub(super) fn elements<'f>(
+    world: &World<'_, 'f>,
+    file: usize,
+    scope: &str,
+    list: &'f BTreeMap<String, Value>,
+    name: &str,
+) -> (Vec<Element<'f>>, bool) {
+    let (mut out, mut opaque) = (Vec::new(), list.flag("opaque"));
+    let mut open: Vec<(usize, String, &'f BTreeMap<String, Value>, usize)> =
+        list.list("items").iter().filter_map(Value::as_map).map(|i| (file, scope.to_owned(), i, 0)).collect();
+    open.reverse();
+    while let Some((file, scope, item, depth)) = open.pop() {
+        let inherited = item.str("symbol").rsplit_once('.').filter(|(_, n)| *n == name).map(|(holder, _)| holder);
+        let Some(holder) = inherited.filter(|_| depth < MAX_LISTS) else {
+            out.push((file, scope, item));
+            continue;
+        };
+        match world.follow(world.resolve(file, MODULE, holder)) {
+            Target::Class(f, c) | Target::Instance(f, c) => {
+                let (own, outside) = lineage(world, f, &c);
+                match setting(world, &own, name) {
+                    Some((f, c, list)) => {
+                        opaque |= list.flag("opaque");
+                        let items = list.list("items").iter().rev().filter_map(Value::as_map);
+                        open.extend(items.map(|i| (f, c.clone(), i, depth + 1)));
+                    }
+                    // The classes that it is made from have none, or nobody here knows.
+                    None => opaque |= outside.iter().any(|b| b.starts_with('?')),
+                }
+            }
+            _ => out.push((file, scope, item)),
+        }
+        if out.len() + open.len() > MAX_ELEMENTS {
+            return (out, true);
+        }
+    }
+    (out, opaque)
 }
 
 /// A method, at the nearest class that has it.
@@ -130,13 +178,15 @@ pub(super) fn flask<'f>(
         for name in ["decorators", "method_decorators"] {
             let Some((f, c, list)) = setting(world, &own, name) else { continue };
             files.insert(f);
-            for item in list.list("items").iter().filter_map(Value::as_map) {
+            let (items, opaque) = elements(world, f, &c, list, name);
+            for (f, c, item) in items {
+                files.insert(f);
                 let key = item.str("key");
                 if key.is_empty() || key.eq_ignore_ascii_case(answers) {
                     push(&mut hung, guards.decorator(f, &c, item), "class", false);
                 }
             }
-            if list.flag("opaque") {
+            if opaque {
                 push(&mut hung, unknown(&format!("{c}.{name}")), "class", false);
             }
         }

@@ -2,7 +2,8 @@
 //! from name to name is bounded by hops, so that imports in a circle end. Next: `guards.rs`, `routers.rs`.
 
 pub(crate) use crate::emit::Facts;
-use crate::vocabulary::Vocabulary;
+use crate::python::syntax::last;
+use crate::vocabulary::{Vocabulary, words};
 use ligase_domain::{LookedFile, Origin, Seen, Value};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -50,6 +51,10 @@ const STANDARD: &[&str] = &[
     "uuid",
     "warnings",
 ];
+/// Words of a name of what all paths of an application begin with.
+const BELOW: &[&str] = &["base", "prefix", "root", "mount", "subpath", "script"];
+/// Words that may stand beside them.
+const BESIDE: &[&str] = &["path", "url", "uri", "api", "app", "site", "http", "web", "global", "name", "v1", "v2", "v"];
 /// Classes of one chain of inheritance.
 const MAX_CLASSES: usize = 32;
 /// Bases of a class that are followed.
@@ -115,9 +120,16 @@ impl<'f> File<'f> {
                     }
                 }
                 "py-bind" => {
-                    // The last binding of a name is the one that others see.
-                    file.binds
-                        .insert((static_text(&seen.attributes, "scope"), static_text(&seen.attributes, "name")), seen);
+                    // The last binding of a name is the one that others see; a text that is put together where some setting
+                    // asks for it takes nothing from the one that stands there otherwise: `prefix = ""`.
+                    let key = (static_text(&seen.attributes, "scope"), static_text(&seen.attributes, "name"));
+                    let told = |s: &Seen| {
+                        let parts = s.list("text");
+                        !parts.is_empty() && parts.iter().all(|p| p.as_map().is_some_and(|p| p.has("text")))
+                    };
+                    if !(seen.has("text") && !told(seen) && file.binds.get(&key).is_some_and(|b| told(b))) {
+                        file.binds.insert(key, seen);
+                    }
                 }
                 "py-function" => drop(file.functions.insert(static_text(&seen.attributes, "name"), seen)),
                 "py-class" => drop(file.classes.insert(static_text(&seen.attributes, "name"), seen)),
@@ -142,6 +154,14 @@ impl<'f> File<'f> {
 
 fn static_text<'f>(map: &'f BTreeMap<String, Value>, name: &str) -> &'f str {
     map.get(name).and_then(Value::as_text).unwrap_or_default()
+}
+
+/// Whether a name is that of the path below which an application lies: `settings.BASE_PATH`, `url_prefix`.
+fn is_below_all(name: &str) -> bool {
+    let parts = words(last(name));
+    let has = |set: &[&str]| parts.iter().any(|w| set.contains(&w.as_str()));
+    has(BELOW)
+        && parts.iter().all(|w| BELOW.contains(&w.as_str()) || BESIDE.contains(&w.as_str()) || w.parse::<u8>().is_ok())
 }
 
 /// All Python files of a revision.
@@ -248,8 +268,9 @@ impl<'v, 'f> World<'v, 'f> {
         None
     }
 
+    /// A package hides a module of the same name beside it.
     fn file_at(&self, base: &str) -> Option<usize> {
-        self.by_path.get(&format!("{base}.py")).or_else(|| self.by_path.get(&format!("{base}/__init__.py"))).copied()
+        self.by_path.get(&format!("{base}/__init__.py")).or_else(|| self.by_path.get(&format!("{base}.py"))).copied()
     }
 
     /// The folder that a relative import starts from, and the rest of it.
@@ -419,6 +440,8 @@ impl<'v, 'f> World<'v, 'f> {
         }
         match target {
             Target::Module(file) => self.member(file, name, hops - 1),
+            // A function within a function, by the name that it has in its file: `create_app.load_user`.
+            Target::Function(file, function) => self.own(file, &function, name).unwrap_or(Target::Unknown),
             Target::Class(file, class) | Target::Instance(file, class) => self.class_member(file, &class, name, hops),
             // What a function returns has the members of the class that its annotation names.
             Target::Returned(file, function) => {
@@ -579,12 +602,27 @@ impl<'v, 'f> World<'v, 'f> {
         (own, outside)
     }
 
+    /// The text that a function of the repository is handed and gives back, at least in some cases, as it is:
+    /// `def scoped(path): return "/<team>" + path if TEAMS else path`.
+    fn handed_back<'p>(&self, file: usize, scope: &str, part: &'p BTreeMap<String, Value>) -> Option<&'p str> {
+        let given = part.get("given").and_then(Value::as_text)?;
+        let at = usize::try_from(part.get("at").and_then(Value::as_int)?).ok()?;
+        let Target::Function(f, name) = self.follow(self.resolve(file, scope, part.str("callee"))) else { return None };
+        let function = self.files[f].functions.get(name.as_str())?;
+        let parameter = function.texts("params").nth(at)?;
+        function.texts("returned").any(|r| r == parameter).then_some(given)
+    }
+
     /// A text from its parts; a name that cannot be resolved becomes `{name}` and makes the text not constant.
     pub(super) fn text(&self, file: usize, scope: &str, parts: &[Value], depth: u8) -> (String, bool) {
         let (mut text, mut constant) = (String::new(), true);
         for part in parts.iter().filter_map(Value::as_map) {
             if let Some(literal) = part.get("text").and_then(Value::as_text) {
                 text.push_str(literal);
+                continue;
+            }
+            if let Some(given) = self.handed_back(file, scope, part) {
+                text.push_str(given);
                 continue;
             }
             let name = part.str("name");
@@ -604,6 +642,8 @@ impl<'v, 'f> World<'v, 'f> {
             });
             match inner {
                 Some((inner, true)) if text.len() + inner.len() < 1_000 => text.push_str(&inner),
+                // Below which path the whole application lies says nothing of one of its endpoints.
+                _ if is_below_all(name) => {}
                 _ => {
                     constant = false;
                     let shown = if name.is_empty() { part.str("opaque") } else { name };

@@ -308,9 +308,15 @@ impl<'f> Reading<'_, '_, '_, '_, '_, '_, 'f> {
         }
         self.class_decorators(class, name, &mut hung, &mut files);
         for before in ["dispatch", "initial"] {
-            if let Some((f, function, seen)) = method(self.world, &class.own, before) {
-                self.decorators(f, seen, "", &mut hung, &mut files);
-                push(&mut hung, self.guards.runs_before(f, &function), "class", false);
+            for (f, c) in &class.own {
+                let function = format!("{c}.{before}");
+                let Some(seen) = self.world.files[*f].functions.get(function.as_str()).copied() else { continue };
+                self.decorators(*f, seen, "", &mut hung, &mut files);
+                push(&mut hung, self.guards.runs_before(*f, &function), "class", false);
+                // What it is made from has its turn where it is called.
+                if !seen.texts("calls").chain(seen.texts("passes")).any(|n| n.starts_with("super()")) {
+                    break;
+                }
             }
         }
         if let Some((f, function, seen)) = &seen {
@@ -487,7 +493,8 @@ impl<'f> Reading<'_, '_, '_, '_, '_, '_, 'f> {
             .with("role", role)
             .with("guards", guards.iter().map(value).collect::<Vec<_>>())
             .with("chain", if answer.reason.is_empty() { "resolved" } else { "unresolved" })
-            .with("chain_reason", answer.reason);
+            .with("chain_reason", answer.reason)
+            .some("does", answer.seen.map(|(_, s)| s.str("does")).unwrap_or_default());
         let (place_file, place) = answer.seen.unwrap_or((file, entry));
         let mut anchors: BTreeMap<String, Span> = BTreeMap::new();
         if answer.seen.is_some() {

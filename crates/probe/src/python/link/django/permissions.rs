@@ -4,7 +4,7 @@
 
 use super::super::guards::{Guard, Guards, Kind, Verdict};
 use super::super::routers::{Hung, push};
-use super::super::views::{lineage, method, setting, unknown};
+use super::super::views::{elements, lineage, method, setting, unknown};
 use super::super::world::{Facts, MODULE, Target, World};
 use crate::python::functions::plain;
 use crate::python::syntax::last;
@@ -160,7 +160,9 @@ impl<'r, 'w, 'v, 'f> Permissions<'r, 'w, 'v, 'f> {
         hung: &mut Vec<Hung>,
         files: &mut BTreeSet<usize>,
     ) {
-        for item in list.list("items").iter().filter_map(Value::as_map) {
+        let (items, opaque) = elements(self.world, file, scope, list, "permission_classes");
+        for (file, scope, item) in &items {
+            let file = *file;
             let any_of: Vec<&str> = item.texts("any_of").collect();
             let verdict = if item.has("any_of") {
                 let all: Vec<Verdict> =
@@ -173,7 +175,7 @@ impl<'r, 'w, 'v, 'f> Permissions<'r, 'w, 'v, 'f> {
             };
             push(hung, verdict, from, false);
         }
-        if list.flag("opaque") {
+        if opaque {
             push(hung, unknown("permissions that are not a list"), from, false);
         }
     }
