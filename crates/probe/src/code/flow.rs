@@ -562,14 +562,11 @@ impl<'m, 't> Flow<'_, 'm, 't> {
                     | "type"
             );
         // `user.id` says which row, whatever it is assigned to.
-        if let Some(hit) = self.classified(&task.hint, "").filter(|_| !neutral && !ends_in_id(name)) {
+        let hit = self.classified(&task.hint, "").or_else(|| self.said(task, name));
+        if let Some(hit) = hit.filter(|_| !neutral && !ends_in_id(name)) {
             let shown = self.short(task.expr);
             self.leaf(task, &shown, hit);
         } else if !neutral {
-            if let Some(hit) = self.said(task, name).filter(|_| !ends_in_id(name)) {
-                let shown = self.short(task.expr);
-                return self.leaf(task, &shown, hit);
-            }
             self.plain(task, name);
         }
     }
