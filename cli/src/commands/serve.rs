@@ -63,17 +63,7 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
     options.monitoring.clone_from(&args.nats_monitoring);
     options.trace = Some(Arc::new(ligase_runtime::traceparent));
     let term = Duration::from_secs(args.term.max(1));
-    let open = move |fence: u64| {
-        // The queue's server may have lost its own count of terms; the store's never goes back.
-        let fence = fence.max(Store::last_term(&state)?);
-        let store = Store::open(&state, StoreOptions { fence, ..StoreOptions::default() })?;
-        if remember(&state, &policy).is_err() {
-            tracing::warn!(
-                "the state folder does not say which policy it is of: asked without a coordinator it wants --org"
-            );
-        }
-        Ledger::open(Arc::new(store), Arc::new(MachineClock))
-    };
+    let open = move |fence: u64| open(&state, &policy, fence);
     let started = start::start(cli, "coordinator", &args.telemetry)?;
     if args.address.is_none() && args.listen.ip().is_unspecified() {
         tracing::warn!(address, "nobody elsewhere can reach this address: name one with --address");
@@ -106,6 +96,19 @@ pub fn run(args: &Serve, cli: &Cli) -> Result<Exit, Failure> {
     });
     started.finish();
     ended.map(|()| Exit::Holds)
+}
+
+/// Opens the state of whoever leads now, and says in it which policy it is of.
+fn open(state: &Path, policy: &Path, fence: u64) -> Result<Ledger, LedgerError> {
+    // The queue's server may have lost its own count of terms; the store's never goes back.
+    let fence = fence.max(Store::last_term(state)?);
+    let store = Store::open(state, StoreOptions { fence, ..StoreOptions::default() })?;
+    if remember(state, policy).is_err() {
+        tracing::warn!(
+            "the state folder does not say which policy it is of: asked without a coordinator it wants --org"
+        );
+    }
+    Ledger::open(Arc::new(store), Arc::new(MachineClock))
 }
 
 /// The files of the organisation's own catalog, as members load them.
