@@ -6,7 +6,7 @@ mod common;
 use common::{looked, seen, set};
 use ligase_domain::{
     Entry, EntryKind, FileObservations, LookCache, LookKey, LookedFile, MapTree, NoCache, Oid, RepoPath, SourceTree,
-    TreeError,
+    TreeError, Value,
 };
 use ligase_probe::{NoProgress, link, look, syntax_errors};
 use proptest::prelude::*;
@@ -277,4 +277,28 @@ fn what_many_files_hand_on_is_found() {
     let files: Vec<(&str, &str)> = files.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
     let linked = seen(&files);
     assert!(format!("{linked:?}").contains("/v1/plans"), "{linked:?}");
+}
+
+/// How deep lists and maps nest in a value.
+fn nests(value: &Value) -> usize {
+    match value {
+        Value::List(all) => 1 + all.iter().map(nests).max().unwrap_or_default(),
+        Value::Map(all) => 1 + all.values().map(nests).max().unwrap_or_default(),
+        Value::Bool(_) | Value::Int(_) | Value::Text(_) => 0,
+    }
+}
+
+#[test]
+fn a_long_chain_of_calls_nests_no_deeper_than_can_be_stored() {
+    let calls = ".a(b(c(1)))".repeat(60);
+    let go = format!("package a\n\nfunc Of(x T) string {{\n\treturn x{calls}\n}}\n");
+    let typescript = format!("export const of = (x: T): string => x{calls};\n");
+    let nested = format!("package a\n\nfunc Of() string {{\n\treturn {}1{}\n}}\n", "f(".repeat(58), ")".repeat(58));
+    for (path, text) in [("a.go", &go), ("a.ts", &typescript), ("b.go", &nested)] {
+        let look = looked(&[(path, text)]);
+        let values = look.files.iter().flat_map(|f| &f.observations.seen).flat_map(|s| s.attributes.values());
+        let deepest = values.map(nests).max().unwrap_or_default();
+        // A record nests 64 deep, and a file's own form takes four of them.
+        assert!((20..=60).contains(&deepest), "{path}: {deepest}");
+    }
 }

@@ -7,6 +7,8 @@ use ligase_domain::Value;
 
 /// Parts of one expression.
 const MAX_PARTS: usize = 300;
+/// Lists within lists: what is stored nests at most 64 deep, and an observation's own form takes some of them.
+const MAX_NESTED: usize = 54;
 /// Bytes of a name or text.
 const MAX_TEXT: usize = 160;
 
@@ -16,6 +18,8 @@ pub(super) const UNKNOWN: &str = "?";
 /// Writes expressions.
 pub(super) struct Encoder {
     left: usize,
+    /// How many lists are open.
+    open: usize,
     /// Calls that were met, by the byte where they begin.
     pub calls: Vec<u32>,
 }
@@ -34,15 +38,22 @@ fn cut(text: &str) -> &str {
 
 impl Encoder {
     pub(super) fn new() -> Self {
-        Self { left: MAX_PARTS, calls: Vec::new() }
+        Self { left: MAX_PARTS, open: 0, calls: Vec::new() }
     }
 
     /// One expression.
     pub(super) fn expr(&mut self, expr: &Expr<'_>) -> Value {
-        if self.left == 0 {
+        if self.left == 0 || self.open >= MAX_NESTED {
             return Value::from(UNKNOWN);
         }
         self.left -= 1;
+        self.open += 1;
+        let out = self.part(expr);
+        self.open -= 1;
+        out
+    }
+
+    fn part(&mut self, expr: &Expr<'_>) -> Value {
         match &expr.kind {
             ExprKind::Same(Some(ty), inner)
                 if matches!(inner.kind, ExprKind::Object(_) | ExprKind::List(_))
@@ -97,7 +108,11 @@ impl Encoder {
         let mut out = vec![Value::from(if call.new { "w" } else { "c" }), Value::Int(i64::from(start))];
         out.push(self.expr(&call.callee));
         for argument in &call.args {
+            // Its name, or that it is spread, is a list around it.
+            let around = usize::from(argument.spread || argument.name.is_some());
+            self.open += around;
             let value = self.expr(&argument.value);
+            self.open -= around;
             out.push(match (argument.spread, argument.name) {
                 (true, _) => tagged("...", [value]),
                 (_, Some(name)) => tagged("k=", [Value::from(name), value]),
