@@ -426,7 +426,15 @@ fn killed_anywhere_a_forge_is_whole_and_its_branches_are_its_own() {
     let bench = bench();
     let origin = origin(&bench);
     let folder = origin.parent().unwrap().parent().unwrap();
-    for round in 0..40u64 {
+    // Killed at work, and not before: on a machine that is slow today, more often.
+    let at_work = || {
+        let pulls = bench.forge.pulls(&bench.repository).unwrap();
+        (pulls.iter().map(|p| p.comments.len()).sum::<usize>(), pulls.len())
+    };
+    for round in 0..400u64 {
+        if round >= 40 && matches!(at_work(), (21.., 4..)) {
+            break;
+        }
         let mut victim = std::process::Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "victim_process", "--nocapture"])
             .env(VICTIM, folder)
@@ -453,10 +461,8 @@ fn killed_anywhere_a_forge_is_whole_and_its_branches_are_its_own() {
             assert!(pull.is_open() && !pull.is_human_touched());
         }
     }
-    // It was killed at work, not before.
-    let pulls = bench.forge.pulls(&bench.repository).unwrap();
-    let comments: usize = pulls.iter().map(|p| p.comments.len()).sum();
-    assert!(comments > 20 && pulls.len() > 3, "{comments} comments, {} pulls", pulls.len());
+    let (comments, pulls) = at_work();
+    assert!(comments > 20 && pulls > 3, "{comments} comments, {pulls} pulls");
     git(&origin, &["fsck", "--strict", "--no-dangling"]);
 }
 
