@@ -29,7 +29,7 @@ const PAIRS_PER_FRAME: usize = 4096;
 
 /// What one caller wants durable.
 pub struct Commit {
-    /// Objects of at most [`PACKED_BYTES`](crate::PACKED_BYTES), not known to exist.
+    /// Objects of at most [`SEGMENT_OBJECT_BYTES`](crate::SEGMENT_OBJECT_BYTES), not known to exist.
     pub objects: Vec<Hashed>,
     /// Pairs of look key and object.
     pub looks: Vec<(Digest, Digest)>,

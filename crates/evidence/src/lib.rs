@@ -29,5 +29,5 @@ pub use lookup::MAX_OBJECT_BYTES;
 pub use recover::Damage;
 pub use series::FileId;
 pub use store::{
-    Batch, Committed, Hashed, JournalEntry, LookConflict, PACKED_BYTES, Stats, Store, StoreOptions, reindex,
+    Batch, Committed, Hashed, JournalEntry, LookConflict, SEGMENT_OBJECT_BYTES, Stats, Store, StoreOptions, reindex,
 };

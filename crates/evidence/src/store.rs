@@ -27,15 +27,15 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 
 /// Objects of more bytes are files of their own. What is seen of one repository, linked, has some 50 to 150 KiB, and a file
-/// of its own costs more than the bytes do: a name, a node and two syncs were a twelfth of a coordinator's work.
-pub const PACKED_BYTES: usize = 256 << 10;
+/// of its own costs more than the bytes do: a name, a node and two syncs.
+pub const SEGMENT_OBJECT_BYTES: usize = 256 << 10;
 /// Objects of fewer bytes are not packed.
 const WORTH_PACKING_BYTES: usize = 512;
 /// Commits that wait for the committing thread; more wait to be let in.
 const WAITING_COMMITS: usize = 256;
 /// A segment's size at which the next one begins.
 const SEGMENT_BYTES: u64 = 256 << 20;
-const _: () = assert!(PACKED_BYTES <= MAX_PAYLOAD as usize);
+const _: () = assert!(SEGMENT_OBJECT_BYTES <= MAX_PAYLOAD as usize);
 
 /// How a store is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -151,7 +151,7 @@ pub struct Committed {
 /// What a store holds.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Stats {
-    /// Objects, packed and large.
+    /// Objects, in segments and large.
     pub objects: u64,
     /// Bytes of all objects, as they are kept.
     pub bytes: u64,
@@ -200,11 +200,11 @@ impl Store {
         let (blobs, large, large_bytes) = Blobs::open(dir)?;
         let (series, log) = (Series::segments(dir), Series::journal(dir));
         let mut members = Members { large, ..Members::default() };
-        let (mut packed, mut packed_bytes) = (0, 0);
+        let (mut small, mut small_bytes) = (0, 0);
         let segments = recover::segments(&series, segment_reached, options.fence, &mut |entry| {
             if members.add(entry) && entry.space == crate::index::Space::Object {
-                packed += 1;
-                packed_bytes += u64::from(entry.length);
+                small += 1;
+                small_bytes += u64::from(entry.length);
             }
         })?;
         let mut damage = segments.damage;
@@ -223,7 +223,7 @@ impl Store {
             tracing::error!(path = %found.path.display(), from = found.from, to = found.to, "{}", found.problem);
         }
         let shared = Arc::new(Shared::new(dir.to_owned(), blobs, members, index, journal.state, damage));
-        shared.count(packed, packed_bytes + large_bytes);
+        shared.count(small, small_bytes + large_bytes);
         shared.segment_files.store(count.max(series.list()?.len() as u64), Ordering::Relaxed);
         let writing = |series, tail, last| Writing::new(series, tail, last, options.fence, options.segment_bytes);
         let committer = Committer {
@@ -334,18 +334,18 @@ impl Store {
         })
     }
 
-    /// Of the objects those that are not there, packed and large, each once.
+    /// Of the objects those that are not there, small and large, each once.
     fn new_objects(&self, objects: Vec<Hashed>) -> Result<(Objects, Objects), StoreError> {
         if let Some(object) = objects.iter().find(|object| object.bytes.len() as u64 > MAX_OBJECT_BYTES) {
             let problem = format!("an object of {} bytes, the limit is {MAX_OBJECT_BYTES}", object.bytes.len());
             return Err(StoreError::new(codes::LIMIT, &self.shared.root, problem, "Store it in parts"));
         }
-        let packed = |object: &Hashed| object.bytes.len() <= PACKED_BYTES;
-        let asked: Vec<Digest> = objects.iter().filter(|object| packed(object)).map(Hashed::digest).collect();
+        let is_small = |object: &Hashed| object.bytes.len() <= SEGMENT_OBJECT_BYTES;
+        let asked: Vec<Digest> = objects.iter().filter(|object| is_small(object)).map(Hashed::digest).collect();
         let mut there = self.shared.exist(&asked, true)?.into_iter();
         let (mut small, mut large) = (BTreeMap::new(), BTreeMap::new());
         for object in objects {
-            if !packed(&object) {
+            if !is_small(&object) {
                 large.insert(object.digest, object);
             } else if !there.next().unwrap_or(false) {
                 small.insert(object.digest, object);

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use ligase_domain::{Digest, Timestamp};
-use ligase_evidence::{JournalEntry, PACKED_BYTES, Store, StoreOptions};
+use ligase_evidence::{JournalEntry, SEGMENT_OBJECT_BYTES, Store, StoreOptions};
 use std::path::{Path, PathBuf};
 
 /// Bytes that follow from a number, and differ for each.
@@ -21,7 +21,7 @@ pub fn bytes_of(number: u64, len: usize) -> Vec<u8> {
 
 /// An object, small for most numbers and above the packing limit for some.
 pub fn object(number: u64) -> Vec<u8> {
-    let len = if number % 97 == 96 { PACKED_BYTES + 4_464 } else { 20 + (number % 7) as usize * 150 };
+    let len = if number % 97 == 96 { SEGMENT_OBJECT_BYTES + 4_464 } else { 20 + (number % 7) as usize * 150 };
     bytes_of(number, len)
 }
 
