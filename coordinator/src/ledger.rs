@@ -56,6 +56,19 @@ struct Waiting {
     /// What the facts name.
     named: Vec<Hashed>,
     looks: Vec<(Digest, Digest)>,
+    /// When it was said, where it is written later.
+    said: Option<Timestamp>,
+}
+
+impl Waiting {
+    fn of(facts: Vec<Fact>, named: Vec<Hashed>, looks: Vec<(Digest, Digest)>) -> Result<Self, RecordError> {
+        let mut events = Vec::with_capacity(facts.len());
+        for fact in &facts {
+            let event = Event { kind: fact.kind().to_owned(), fields: fact.fields().0 };
+            events.push(Hashed::of(encode_event(&event)?));
+        }
+        Ok(Self { facts, events, named, looks, said: None })
+    }
 }
 
 /// The store, the projection, and the clock that dates both.
@@ -73,6 +86,8 @@ pub struct Ledger {
 
 /// How long it is waited for room before it is looked again.
 const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
+/// So many facts are left to be written with others; one more, and they are written at once.
+const LEFT_MAX: usize = 1_000;
 /// A wait is told again after so many looks.
 const TOLD_EVERY: u32 = 60;
 
@@ -155,12 +170,25 @@ impl Ledger {
         named: Vec<Hashed>,
         looks: Vec<(Digest, Digest)>,
     ) -> Result<(), LedgerError> {
-        let mut events = Vec::with_capacity(facts.len());
-        for fact in &facts {
-            let event = Event { kind: fact.kind().to_owned(), fields: fact.fields().0 };
-            events.push(Hashed::of(encode_event(&event)?));
-        }
-        Ok(self.together.write(Waiting { facts, events, named, looks }, |group| self.commit(group))?)
+        Ok(self.together.write(Waiting::of(facts, named, looks)?, |group| self.commit(group))?)
+    }
+
+    /// Remembers facts a moment later: with the next that somebody waits for, or when [`Self::settle`] is called. A
+    /// coordinator that is killed meanwhile has not heard of them, so nothing that anybody relies on may be said so. True
+    /// when so much is left that somebody has to call it now.
+    pub fn record_soon(&self, facts: Vec<Fact>) -> Result<bool, LedgerError> {
+        let waiting = Waiting { said: Some(self.clock.now()), ..Waiting::of(facts, Vec::new(), Vec::new())? };
+        Ok(self.together.leave(waiting) >= LEFT_MAX)
+    }
+
+    /// Whether nothing is left to be remembered.
+    pub fn is_settled(&self) -> bool {
+        self.together.is_empty()
+    }
+
+    /// Makes durable what was to be remembered soon; whether nothing of it is left.
+    pub fn settle(&self) -> bool {
+        self.together.settle(|group| self.commit(group))
     }
 
     /// Writes a group in one commit and shows it.
@@ -172,12 +200,15 @@ impl Ledger {
             looks.extend_from_slice(&one.looks);
             objects.extend(one.named.iter().chain(&one.events).cloned());
             for (fact, event) in one.facts.iter().zip(&one.events) {
+                let at = one.said.unwrap_or(at);
                 entries.push(JournalEntry { kind: fact.kind().to_owned(), digest: event.digest(), at });
             }
         }
         self.store.commit(Batch { objects, looks, entries })?;
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        group.iter().flat_map(|one| &one.facts).for_each(|fact| state.apply(at, fact));
+        for one in group {
+            one.facts.iter().for_each(|fact| state.apply(one.said.unwrap_or(at), fact));
+        }
         Ok(())
     }
 
@@ -269,6 +300,12 @@ impl Ledger {
         let digest = Digest::of(&bytes);
         self.store.put_batch(vec![bytes])?;
         Ok(digest)
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.settle();
     }
 }
 

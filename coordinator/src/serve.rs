@@ -20,6 +20,7 @@ use ligase_domain::{Digest, TaskKind, Timestamp};
 use ligase_evidence::codes;
 use ligase_policy::Catalog;
 use ligase_proto::accept::Incoming;
+use ligase_proto::client::ALONG_BYTES_MAX;
 use ligase_proto::convert;
 use ligase_proto::socket::{self, Credentials, SocketError};
 use ligase_proto::v1::api_server::ApiServer;
@@ -50,8 +51,8 @@ const KINDS: [TaskKind; 3] = [TaskKind::Probe, TaskKind::Remedy, TaskKind::Verif
 const LANES: [&str; 3] = ["hot", "cascade", "sweep"];
 /// How long calls are waited for that are not answered yet when it is told to end.
 const CLOSING: Duration = Duration::from_secs(5);
-/// Largest message that is taken: a chunk of an object, or a report of a large repository.
-const MESSAGE_BYTES_MAX: usize = 4 << 20;
+/// Largest message that is taken: a chunk of an object, or a report of a large repository with the objects that come along.
+const MESSAGE_BYTES_MAX: usize = (4 << 20) + ALONG_BYTES_MAX;
 /// Largest answer to a person: some hundred thousand findings.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
 

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::MutexGuard;
 use tokio::sync::mpsc::{Sender, UnboundedReceiver};
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 /// Repositories that need no look and are judged, and made durable, together; as many more are judged meanwhile.
@@ -37,6 +38,8 @@ const SETTLED_AT_ONCE: usize = 32;
 /// Tasks whose ends are taken together. Patches are asked for between two takings, so fewer than
 /// `change::EARLY_REPOSITORIES_MIN`.
 const ENDED_AT_ONCE: usize = 8;
+/// What ends within this time of another end is taken with it, while anything is outstanding: one commit for their judgements.
+const GATHER: Duration = Duration::from_millis(500);
 /// How often dead letters and lost tasks are looked for while tasks are outstanding.
 const TEND: Duration = Duration::from_secs(1);
 
@@ -279,8 +282,15 @@ impl Pass {
                 }
             };
             let Some(first) = first else { return Ok(()) };
-            let more = std::iter::from_fn(|| ends.try_recv().ok());
-            let some = std::iter::once(first).chain(more).take(ENDED_AT_ONCE).collect();
+            let (mut some, until) = (vec![first], Instant::now() + GATHER);
+            while some.len() < ENDED_AT_ONCE {
+                let next = match self.app.desk.is_empty() {
+                    true => ends.try_recv().ok(),
+                    false => timeout_at(until, ends.recv()).await.ok().flatten(),
+                };
+                let Some(next) = next else { break };
+                some.push(next);
+            }
             self.ended(some).await?;
         }
     }

@@ -1,7 +1,9 @@
 //! Callers that wait at the same time share one commit: the first of them writes for all who came meanwhile, and hands over
-//! to the next. Knows nothing of what is written; `ledger.rs` uses it.
+//! to the next. What nobody waits for is left in the line and goes with the next commit. Knows nothing of what is written;
+//! `ledger.rs` uses it.
 
 use std::collections::VecDeque;
+use std::fmt::Debug;
 use std::mem;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -18,6 +20,8 @@ struct One<T, E> {
     item: T,
     turn: Mutex<Turn<E>>,
     told: Condvar,
+    /// Nobody waits for it.
+    left: bool,
 }
 
 enum Turn<E> {
@@ -34,11 +38,36 @@ impl<T, E> Default for Together<T, E> {
     }
 }
 
-impl<T, E> Together<T, E> {
+impl<T, E: Debug> Together<T, E> {
+    /// Leaves an item to be written with the next that somebody waits for, or by [`Self::settle`]; how many lie there now.
+    /// Where it cannot be written, that is logged.
+    pub fn leave(&self, item: T) -> usize {
+        let mut line = lock(&self.0);
+        line.waiting.push_back(Arc::new(One::new(item, true)));
+        line.waiting.len()
+    }
+
+    /// Writes what was left, unless somebody writes already; whether nothing waits any more.
+    pub fn settle(&self, commit: impl Fn(&[&T]) -> Result<(), E>) -> bool {
+        let leads = {
+            let mut line = lock(&self.0);
+            !line.waiting.is_empty() && !mem::replace(&mut line.led, true)
+        };
+        if leads {
+            self.lead(&commit);
+        }
+        self.is_empty()
+    }
+
+    /// Whether nothing waits to be written.
+    pub fn is_empty(&self) -> bool {
+        lock(&self.0).waiting.is_empty()
+    }
+
     /// Has an item written and returns how that ended. `commit` writes several items in their order, all or none; where it
     /// fails for several, each is tried alone, so that one that cannot be written does not take the others with it.
     pub fn write(&self, item: T, commit: impl Fn(&[&T]) -> Result<(), E>) -> Result<(), E> {
-        let mine = Arc::new(One { item, turn: Mutex::new(Turn::Waits), told: Condvar::new() });
+        let mine = Arc::new(One::new(item, false));
         let mut leads = {
             let mut line = lock(&self.0);
             line.waiting.push_back(Arc::clone(&mine));
@@ -67,7 +96,11 @@ impl<T, E> Together<T, E> {
     }
 }
 
-impl<T, E> One<T, E> {
+impl<T, E: Debug> One<T, E> {
+    fn new(item: T, left: bool) -> Self {
+        Self { item, turn: Mutex::new(Turn::Waits), told: Condvar::new(), left }
+    }
+
     /// How it ended, or nothing when it has to lead.
     fn wait(&self) -> Option<Result<(), E>> {
         let mut turn = lock(&self.turn);
@@ -85,6 +118,9 @@ impl<T, E> One<T, E> {
     }
 
     fn tell(&self, turn: Turn<E>) {
+        if let (true, Turn::Ended(Err(error))) = (self.left, &turn) {
+            tracing::warn!(?error, "what nobody waited for could not be written");
+        }
         *lock(&self.turn) = turn;
         self.told.notify_one();
     }
@@ -95,12 +131,12 @@ impl<T, E> One<T, E> {
 }
 
 /// The one who writes, and those for whom.
-struct Leading<'a, T, E> {
+struct Leading<'a, T, E: Debug> {
     of: &'a Together<T, E>,
     group: Vec<Arc<One<T, E>>>,
 }
 
-impl<T, E> Drop for Leading<'_, T, E> {
+impl<T, E: Debug> Drop for Leading<'_, T, E> {
     fn drop(&mut self) {
         let mut line = lock(&self.of.0);
         // Only where writing panicked is anybody left: they are written by the next one.
@@ -108,7 +144,7 @@ impl<T, E> Drop for Leading<'_, T, E> {
             let left: Vec<_> = self.group.drain(..).skip(1).filter(|one| one.waits()).collect();
             left.into_iter().rev().for_each(|one| line.waiting.push_front(one));
         }
-        match line.waiting.front() {
+        match line.waiting.iter().find(|one| !one.left) {
             Some(next) => next.tell(Turn::Leads),
             None => line.led = false,
         }
@@ -202,6 +238,37 @@ mod tests {
         }
         let written = log.into_inner().expect("nobody panicked").len();
         assert_eq!(written, (0..WRITERS * ITEMS).filter(|n| !n.is_multiple_of(7)).count());
+    }
+
+    #[test]
+    fn what_is_left_goes_before_what_comes_after_it_and_keeps_nobody_waiting() {
+        let (line, log) = (Together::<usize, ()>::default(), Mutex::new(Vec::new()));
+        let commit = |group: &[&usize]| {
+            if lock(&log).is_empty() {
+                // While the first is written, one is left and another one waits behind it.
+                assert_eq!(line.leave(10), 1);
+                while lock(&line.0).waiting.len() < 2 {
+                    thread::yield_now();
+                }
+            }
+            lock(&log).push(group.iter().map(|n| **n).collect::<Vec<_>>());
+            Ok(())
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| line.write(1, commit));
+            while lock(&line.0).waiting.is_empty() {
+                thread::yield_now();
+            }
+            assert_eq!(line.write(2, commit), Ok(()));
+        });
+        assert_eq!(*lock(&log), [vec![1], vec![10, 2]]);
+        assert_eq!(line.leave(11), 1);
+        assert!(line.settle(commit) && line.settle(commit));
+        assert_eq!(lock(&log).last(), Some(&vec![11]));
+        // One that is left behind a commit does not hold up who comes later.
+        line.leave(12);
+        assert_eq!(line.write(3, commit), Ok(()));
+        assert_eq!(lock(&log).last(), Some(&vec![12, 3]));
     }
 
     #[test]

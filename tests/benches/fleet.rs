@@ -71,6 +71,7 @@ cargo bench -p ligase-tests --bench fleet -- [options]
   --binary FILE      measure this program [default: target/release/ligase, built first when it is missing or older]
   --part NAME        measure whole, workers, come-and-go or tasks alone, print it and write nothing; workers and
                      come-and-go take 200 repositories where --repositories does not say
+  --trees DIR        with --part workers: the git repositories of this folder, whatever they are, instead of made ones
   --dense            with --part: repositories of nothing but routes, log calls, models and resources
   --help             print this
 
@@ -100,9 +101,14 @@ fn main() -> ExitCode {
         eprintln!("--repositories: 1 to 999999\n\n{HELP}");
         return ExitCode::from(2);
     };
+    let trees = after("--trees").map(PathBuf::from);
+    if trees.is_some() && part.as_deref() != Some("workers") {
+        eprintln!("--trees: with --part workers alone\n\n{HELP}");
+        return ExitCode::from(2);
+    }
     let density = if args.iter().any(|a| a == "--dense") { Density::Dense } else { Density::Usual };
     let repeated = if part.is_some() && said { count } else { REPEATED.min(count) };
-    match measure(count, repeated, binary, part.as_deref(), density) {
+    match measure(count, repeated, binary, part.as_deref(), density, trees.as_deref()) {
         Ok((report, wrong)) => {
             println!("{report:#}");
             wrong.iter().for_each(|w| eprintln!("WRONG: {w}"));
@@ -139,6 +145,7 @@ fn measure(
     binary: Option<PathBuf>,
     part: Option<&str>,
     density: Density,
+    trees: Option<&Path>,
 ) -> io::Result<(Value, Vec<String>)> {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let target = tmp.parent().expect("cargo's folder for temporary files lies in target");
@@ -160,6 +167,13 @@ fn measure(
         fs::create_dir(&own)?;
         Bench::new(binary.clone(), nats.clone(), &own, count, density)
     };
+    if let Some(trees) = trees {
+        let (bench, mut wrong) = (Bench::over(binary, nats, folder.path(), trees)?, Vec::new());
+        let mut measured = bench.workers(bench.count(), &mut wrong)?;
+        measured["made"] = bench.made();
+        measured["made"].as_object_mut().map(|made| made.remove("besides"));
+        return Ok((measured, wrong));
+    }
     let dense = || bench("dense", repeated, Density::Dense);
     let bench = bench("fleet", count, if part.is_some() { density } else { Density::Usual })?;
     let mut wrong = Vec::new();

@@ -22,11 +22,14 @@ use ligase_record::RecordError;
 use ligase_runtime::follow;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 /// Uploaded bytes that are held before they are made durable together.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
+/// The beginning of an attempt is written down within this time.
+const SOON: Duration = Duration::from_millis(200);
 /// Characters of why an attempt was given back.
 const DETAIL_CHARS: usize = 2_000;
 /// Objects that are made durable together.
@@ -63,9 +66,14 @@ impl Fleet for FleetService {
                 (false, false) => Some(NOT_PLANNED),
                 (false, true) => None,
             };
+            let begins = over.is_none();
             facts.extend(over.map(|cause| Fact::AttemptEnded { attempt, cause: cause.to_owned() }));
             let app = Arc::clone(&self.0);
-            blocking(move || note(&app, &key.digest, facts)).await?;
+            if begins {
+                begin_soon(app, &key.digest, facts)?;
+            } else {
+                blocking(move || note(&app, &key.digest, facts)).await?;
+            }
         }
         Ok(Response::new(v1::RecordedAnswer { recorded, planned }))
     }
@@ -254,10 +262,34 @@ fn attempt(of: Option<&v1::Attempt>, kind: TaskKind, who: &Principal) -> Result<
     Ok(Attempt { key, kind: kind.name().to_owned(), number: of.number, by: who.to_string() })
 }
 
+/// Whether what is said of an attempt is written down: nobody does of what nobody asked for, or asked for too often.
+fn is_noted(app: &App, key: &Digest) -> bool {
+    let known = |s: &State| s.terminal.contains(key) || app.desk.planned(key).is_some();
+    app.ledger.read(|s| known(s) && s.attempts.has_room(key))
+}
+
+/// Notes that an attempt began, with whatever is written next, and in a moment at the latest: nobody waits for it, and most
+/// attempts end with a record anyway.
+fn begin_soon(app: Arc<App>, key: &Digest, facts: Vec<Fact>) -> Result<(), Status> {
+    if !is_noted(&app, key) {
+        return Ok(());
+    }
+    let many = app.ledger.record_soon(facts).map_err(|e| ledger_error(&e))?;
+    tokio::spawn(async move {
+        tokio::time::sleep(if many { Duration::ZERO } else { SOON }).await;
+        while !app.ledger.is_settled() {
+            let settling = Arc::clone(&app);
+            // Somebody else may be writing, or the disk may be full: it is tried again.
+            let _ = tokio::task::spawn_blocking(move || settling.ledger.settle()).await;
+            tokio::time::sleep(SOON).await;
+        }
+    });
+    Ok(())
+}
+
 /// Writes down what an attempt did, while the task has room for it: nobody fills the journal by trying.
 fn note(app: &App, key: &Digest, facts: Vec<Fact>) -> Result<(), Status> {
-    let known = |s: &State| s.terminal.contains(key) || app.desk.planned(key).is_some();
-    if !app.ledger.read(|s| known(s) && s.attempts.has_room(key)) {
+    if !is_noted(app, key) {
         return Ok(());
     }
     app.ledger.record_now(facts).map_err(|e| ledger_error(&e))

@@ -8,8 +8,9 @@ use crate::served::{Served, pack_file};
 use crate::text::{self, Choices};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A repository has at least so many files, so many bytes, and of its blobs so many per cent that no other one has.
@@ -74,6 +75,42 @@ pub fn make(folder: &Path, count: usize, density: Density) -> io::Result<Made> {
     }
     let bytes = all.iter().map(|(_, _, _, bytes)| *bytes as u64).sum();
     Ok(Made { heads: all.iter().map(|(_, id, ..)| *id).collect(), files, bytes, unique_percent })
+}
+
+/// Packs the commits that git repositories of a folder stand at, each without its history.
+pub fn packed(folder: &Path, trees: &Path) -> io::Result<Made> {
+    let mut found: Vec<_> = fs::read_dir(trees)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    found.retain(|path| path.join(".git").exists());
+    found.sort_unstable();
+    let (mut heads, mut files, mut bytes) = (Vec::new(), 0, 0);
+    let mut homes: BTreeMap<String, u32> = BTreeMap::new();
+    for (number, tree) in found.iter().enumerate() {
+        let head = git::run(tree, &["rev-parse", "HEAD"])?;
+        heads.push(id(head.trim()).ok_or_else(|| io::Error::other(format!("{head:?} is no SHA-1")))?);
+        let listed = git::run(tree, &["ls-tree", "-r", "-l", "HEAD"])?;
+        for mut fields in listed.lines().map(str::split_whitespace) {
+            *homes.entry(fields.nth(2).unwrap_or_default().to_owned()).or_default() += 1;
+            files += 1;
+            bytes += fields.next().and_then(|size| size.parse::<u64>().ok()).unwrap_or(0);
+        }
+        let named = git::run(tree, &["rev-list", "--objects", "--no-walk", "HEAD"])?;
+        let mut command = git::command(tree, &["pack-objects", "--stdout", "--quiet", "--threads=2"]);
+        let named: Vec<&str> = named.lines().filter_map(|line| line.split(' ').next()).collect();
+        let mut child = command.stdin(Stdio::piped()).stdout(fs::File::create(pack_file(folder, number))?).spawn()?;
+        child.stdin.take().expect("piped").write_all((named.join("\n") + "\n").as_bytes())?;
+        if !child.wait()?.success() {
+            return Err(io::Error::other(format!("git cannot pack {}", tree.display())));
+        }
+    }
+    let unique = homes.values().filter(|homes| **homes == 1).count() as u64;
+    Ok(Made { heads, files, bytes, unique_percent: unique * 100 / files.max(1) })
+}
+
+/// An id of hex digits.
+fn id(hex: &str) -> Option<Id> {
+    let bytes: Option<Vec<u8>> =
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect();
+    bytes?.try_into().ok()
 }
 
 /// Has git clone one of them and look whether it is whole.

@@ -76,6 +76,20 @@ impl Bench {
         Ok(Self { binary, nats, folder: folder.to_owned(), made, served })
     }
 
+    /// Packs the repositories of a folder and begins to serve them.
+    pub fn over(binary: PathBuf, nats: PathBuf, folder: &Path, trees: &Path) -> io::Result<Self> {
+        let packs = folder.join("packs");
+        fs::create_dir(&packs)?;
+        let made = made::packed(&packs, trees)?;
+        let served = Served::start(&packs, made.heads.clone())?;
+        Ok(Self { binary, nats, folder: folder.to_owned(), made, served })
+    }
+
+    /// How many repositories there are.
+    pub fn count(&self) -> usize {
+        self.made.heads.len()
+    }
+
     /// What the fleet consists of.
     pub fn made(&self) -> Value {
         let count = self.made.heads.len() as u64;
