@@ -343,6 +343,9 @@ pub(crate) struct ResidueRule {
     /// Modules from elsewhere that only compute names.
     #[serde(default)]
     pub(crate) not_modules: Vec<String>,
+    /// Types that run containers, whose settings nobody has modelled.
+    #[serde(default)]
+    pub(crate) workloads: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -593,6 +596,7 @@ impl Knowledge {
         self.residue.not_endings.extend(spec.residue.not_endings);
         self.residue.not_types.extend(spec.residue.not_types);
         self.residue.not_modules.extend(spec.residue.not_modules);
+        self.residue.workloads.extend(spec.residue.workloads);
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 

@@ -1,5 +1,5 @@
 //! What stands beside storage and places: who reaches a listener, which stacks a folder uses, and the residue: resources
-//! and modules that look like a store and that nobody has modelled, so that silence is honest.
+//! and modules that look like a store or run containers and that nobody has modelled, so that silence is honest.
 
 use super::eval::{Found, Trace, lookup, resolve};
 use super::expr::Expr;
@@ -9,10 +9,19 @@ use super::scope::Unfollowed;
 use ligase_domain::{Observation, ProbeRef};
 use std::collections::BTreeMap;
 
-/// Emits a listener, or what looks like a store.
+/// Emits a listener, what looks like a store, or what runs containers.
 pub(crate) fn observe(linking: &Linking<'_, '_>, subject: Subject<'_, '_>, out: &mut Vec<Observation>) {
     listener(linking, subject, out);
     let block = subject.block;
+    if let Some(probe) = &linking.knowledge.probe
+        && linking.knowledge.residue.workloads.iter().any(|t| t == block.of)
+    {
+        let address = format!("{}{}", linking.scope.instances[subject.instance].prefix, block.address());
+        let trace = Trace::default();
+        let draft = Draft::of("unmodelled", block.file, Some(subject.instance), block.seen, probe, &trace);
+        let (language, of) = (linking.knowledge.language, block.of);
+        out.push(linking.observation(unmodelled(linking, draft, language, "container", of, &address)));
+    }
     let Some(said) = linking.knowledge.provider_of(block.of) else { return };
     let known = linking.knowledge.storage.contains_key(block.of);
     if !known && looks_like_store(linking, block.of, said.rule.modelled) {

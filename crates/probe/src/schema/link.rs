@@ -6,7 +6,7 @@ use super::singular;
 use crate::code::stored::protects;
 use crate::emit::{Attributes, Facts};
 use crate::vocabulary::{Vocabulary, words};
-use ligase_domain::{LookedFile, Observation, Place, Seen, Value};
+use ligase_domain::{LookedFile, Observation, Origin, Place, Seen, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Words of names that hold what a person types to log in; a hash of it is often kept under the same name.
@@ -81,7 +81,36 @@ pub(super) fn link(vocabulary: &Vocabulary, files: &[&LookedFile]) -> Vec<Observ
         }
     }
     let called = |key: &(String, String), seen: &'_ Seen| renamed.get(key).map_or(seen.str("table"), |n| n).to_owned();
-    last.into_iter().filter_map(|(key, (at, seen))| world.observation(at, seen, &called(&key, seen))).collect()
+    let columns = last.into_iter().filter_map(|(key, (at, seen))| world.observation(at, seen, &called(&key, seen)));
+    columns.chain(only_migrated(files)).collect()
+}
+
+/// Tables that only migrations of Rails tell of: what they hold in the end is not worked out from them.
+fn only_migrated(files: &[&LookedFile]) -> Option<Observation> {
+    if files.iter().any(|file| path(file).ends_with("schema.rb") || path(file).ends_with("structure.sql")) {
+        return None;
+    }
+    let (file, seen) = files.iter().find_map(|file| {
+        let counts = matches!(file.key.class.origin, Origin::Source | Origin::Migration);
+        let made = file.observations.seen.iter().find(|seen| seen.kind == "schema-migration")?;
+        counts.then_some((*file, made))
+    })?;
+    let attributes = Attributes::default()
+        .with("language", "ruby")
+        .with("stack", "rails")
+        .with("of", "data-field")
+        .with("looks_like", "migrations without a schema")
+        .with("where", path(file));
+    Some(Observation {
+        kind: "unmodelled".to_owned(),
+        attributes: attributes.0,
+        place: Place { path: file.path.clone(), blob: file.key.blob, span: seen.span },
+        class: file.key.class.clone(),
+        anchors: BTreeMap::new(),
+        snippet: String::new(),
+        probe: seen.probe.clone(),
+        sources: vec![file.key.digest()],
+    })
 }
 
 fn path(file: &LookedFile) -> String {
@@ -108,7 +137,7 @@ impl<'f> World<'f> {
             prisma: Vec::new(),
         };
         for (at, file) in files.iter().enumerate() {
-            let source = file.key.class.origin == ligase_domain::Origin::Source;
+            let source = file.key.class.origin == Origin::Source;
             if file.key.class.dialect == "prisma" {
                 world.prisma.push(path(file).rsplit_once('/').map_or(String::new(), |(f, _)| format!("{f}/")));
             }

@@ -22,6 +22,8 @@ const MAX_NAMES: usize = 60;
 pub(super) fn read<'t>(text: &'t str, out: &mut Columns<'_, 't>) {
     if text.contains("ActiveRecord::Schema") {
         schema(text, out);
+    } else if text.contains("ActiveRecord::Migration") {
+        migration(text, out);
     } else if text.contains("class ") || text.contains("module ") {
         models(text, out);
     }
@@ -48,6 +50,17 @@ fn schema<'t>(text: &'t str, out: &mut Columns<'_, 't>) {
                 out.column(Column { table, name, ty, store: "rails", says: "", by: String::new(), at });
             }
         }
+    }
+}
+
+/// A migration is read for one thing: whether tables are made here, so that a repository without a schema is not taken for
+/// one that stores nothing.
+fn migration(text: &str, out: &mut Columns<'_, '_>) {
+    let makes = |line: &str| {
+        ["create_table ", "create_table(", "add_column ", "add_column("].iter().any(|w| line.starts_with(w))
+    };
+    if let Some((_, at)) = lines(text).find(|(line, _)| makes(line)) {
+        out.fact("schema-migration", at, Attributes::default());
     }
 }
 
