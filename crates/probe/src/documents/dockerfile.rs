@@ -48,6 +48,12 @@ struct Spec {
     non_root: Vec<String>,
     root: Vec<String>,
     drops: Vec<String>,
+    #[serde(default)]
+    serves: Vec<String>,
+    #[serde(default)]
+    compares: Vec<String>,
+    #[serde(default)]
+    runs: Vec<String>,
 }
 
 /// What is known of images by their names.
@@ -57,6 +63,12 @@ pub(super) struct Images {
     root: RegexSet,
     /// Words of entry points that give root up when the container starts.
     drops: Vec<String>,
+    /// Those of the known ones that start a program by themselves.
+    serves: RegexSet,
+    /// Programs that compare what was fetched with what was meant.
+    compares: Vec<String>,
+    /// Programs that run what they are given.
+    runs: Vec<String>,
 }
 
 impl Images {
@@ -65,7 +77,9 @@ impl Images {
         let set =
             |all: &[String]| RegexSet::new(all).map_err(|e| DocumentError::whole("E-PROBE-REGEX", FILE, e.to_string()));
         let Some(file) = files.iter().find(|f| f.path == FILE) else {
-            return Ok(Self { version: 0, non_root: set(&[])?, root: set(&[])?, drops: vec![] });
+            let none = || set(&[]);
+            let (non_root, root, serves) = (none()?, none()?, none()?);
+            return Ok(Self { version: 0, non_root, root, serves, drops: vec![], compares: vec![], runs: vec![] });
         };
         let document: ImagesDocument = read_one(&file.path, &file.bytes, API_VERSION, "Probe")?;
         let spec = document.spec;
@@ -73,7 +87,10 @@ impl Images {
             version: document.metadata.version,
             non_root: set(&spec.non_root)?,
             root: set(&spec.root)?,
+            serves: set(&spec.serves)?,
             drops: spec.drops,
+            compares: spec.compares,
+            runs: spec.runs,
         })
     }
 }
@@ -359,6 +376,7 @@ fn image(images: &Images, text: &str, instructions: &[Instruction], stages: &[St
     let script =
         starts.iter().any(|i| i.word == "ENTRYPOINT" && (i.text.contains(".sh") || i.text.contains("entrypoint")));
     let declared = own.iter().any(|i| i.word == "USER");
+    let shell = is_shell(images, instructions, stages, last);
     if user == "root" && !declared && (drops || script) {
         user = "drops";
     }
@@ -382,7 +400,43 @@ fn image(images: &Images, text: &str, instructions: &[Instruction], stages: &[St
         ("created_user", Value::Text(created)),
         ("runs_as", Value::from("unset")),
     ];
-    seen(images, text, "image", &place, attributes, anchors)
+    let starts = shell.then(|| ("starts", Value::from("shell")));
+    let called = called(text).map(|name| ("called", Value::Text(cut(name))));
+    seen(images, text, "image", &place, attributes.into_iter().chain(starts).chain(called), anchors)
+}
+
+/// The name that a comment of the file says to build it under: `# docker build --tag shop/base .`.
+fn called(text: &str) -> Option<&str> {
+    let built =
+        |l: &&str| l.trim_start().starts_with('#') && (l.contains("docker build") || l.contains("buildx build"));
+    text.lines().filter(built).find_map(|line| {
+        let mut words = line.split_whitespace();
+        let named = words.find_map(|w| match w {
+            "-t" | "--tag" => Some(""),
+            _ => w.strip_prefix("--tag="),
+        })?;
+        let name = if named.is_empty() { words.next()? } else { named };
+        (!name.contains(['$', '<', '{'])).then_some(name)
+    })
+}
+
+/// Whether an image starts what its base does, and that is a shell: no stage that it is built on says anything else.
+fn is_shell(images: &Images, instructions: &[Instruction], stages: &[Stage], last: &Stage) -> bool {
+    let mut now = last;
+    for _ in 0..=stages.len() {
+        if instructions[now.from..now.until].iter().any(|i| i.word == "ENTRYPOINT" || i.word == "CMD") {
+            return false;
+        }
+        let Some(base) = expanded(&now.base, instructions, None) else { return false };
+        match stage_named(stages, &base, now.from) {
+            Some(before) => now = before,
+            None => {
+                let name = base.to_lowercase();
+                return name != "scratch" && images.root.is_match(&name) && !images.serves.is_match(&name);
+            }
+        }
+    }
+    false
 }
 
 /// The account that a command makes: `useradd … name`, `adduser … name`; its name is the last word.
@@ -427,30 +481,6 @@ fn base_image(
     Some(seen(images, text, "base-image", &from.span, attributes, []))
 }
 
-/// Programs that compare what was fetched with what was meant.
-const COMPARES: &[&str] = &[
-    "sha256sum",
-    "sha512sum",
-    "sha384sum",
-    "sha1sum",
-    "shasum",
-    "b2sum",
-    "md5sum",
-    "gpg --verify",
-    "gpg --batch --verify",
-    "gpgv",
-    "cosign verify",
-    "minisign -V",
-    "openssl dgst",
-    "rhash",
-    "--require-hashes",
-    "apksigner verify",
-    "gh attestation verify",
-    "slsa-verifier",
-];
-/// Programs that run what they are given.
-const RUNS: &[&str] = &["sh", "bash", "zsh", "ash", "dash", "python", "python3", "node", "perl", "ruby", "php", "java"];
-
 /// What a build takes from the network and runs, or keeps, without looking whether it is what was meant.
 fn fetch(images: &Images, text: &str, all: &[Instruction], instruction: &Instruction) -> Option<Seen> {
     let (what, source) = match instruction.word.as_str() {
@@ -461,11 +491,11 @@ fn fetch(images: &Images, text: &str, all: &[Instruction], instruction: &Instruc
         }
         "RUN" => match piped(&instruction.text) {
             Some(source) => ("pipe", source),
-            None => ("run", started(&instruction.text)?),
+            None => ("run", started(&images.runs, &instruction.text)?),
         },
         _ => return None,
     };
-    let compares = |run: &str| COMPARES.iter().any(|w| run.contains(w));
+    let compares = |run: &str| images.compares.iter().any(|w| run.contains(w.as_str()));
     let file = last_part(&source);
     // What was added is compared in a later step.
     let later = || {
@@ -530,8 +560,17 @@ fn piped(run: &str) -> Option<String> {
     None
 }
 
+/// Whether an option says where a file is kept: `-o`, `-O`, or several in one that end with it (`-fsSLo`, `-qO`).
+fn names_output(word: &str) -> bool {
+    if matches!(word, "--output" | "--output-document") {
+        return true;
+    }
+    let letters = word.strip_prefix('-').unwrap_or_default();
+    letters.ends_with(['o', 'O']) && letters.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
 /// The address of a file that is fetched and then run or installed in the same step.
-fn started(run: &str) -> Option<String> {
+fn started(runners: &[String], run: &str) -> Option<String> {
     let commands: Vec<&str> = run.split(['\n', ';']).flat_map(|l| l.split("&&")).map(str::trim).collect();
     for (n, command) in commands.iter().enumerate() {
         if !fetches(command) || command.contains('|') {
@@ -539,23 +578,7 @@ fn started(run: &str) -> Option<String> {
         }
         let Some(source) = address(command) else { continue };
         let words: Vec<&str> = command.split_whitespace().collect();
-        let option = words.iter().position(|w| {
-            matches!(
-                *w,
-                "-o" | "-O"
-                    | "--output"
-                    | "--output-document"
-                    | "-fsSLo"
-                    | "-sSLo"
-                    | "-Lo"
-                    | "-sLo"
-                    | "-fLo"
-                    | "-fsLo"
-                    | "-qO"
-                    | "-sSfLo"
-                    | "-sSo"
-            )
-        });
+        let option = words.iter().position(|w| names_output(w));
         let given = option.and_then(|at| words.get(at + 1)).filter(|w| !w.contains("://") && !w.starts_with('-'));
         let target = given.or_else(|| command.split_once('>').and_then(|_| words.last()));
         let target = target.map_or_else(|| last_part(&source), |t| t.trim_matches(['"', '\'']));
@@ -573,7 +596,7 @@ fn started(run: &str) -> Option<String> {
                     .is_some_and(|m| m.contains('x') || m.contains('7') || m.contains('5'));
             let installs = matches!(first, "dpkg" | "rpm" | "apk" | "installer") && later.contains("-i")
                 || matches!(first, "apt-get" | "apt" | "yum" | "dnf" | "pip" | "pip3") && later.contains("install");
-            named && (first == name || RUNS.contains(&first) || mode || installs)
+            named && (first == name || runners.iter().any(|r| r == first) || mode || installs)
         };
         if commands[n + 1..].iter().any(runs) {
             return Some(source);
@@ -624,6 +647,27 @@ mod tests {
     }
 
     #[test]
+    fn a_comment_says_what_an_image_is_called() {
+        assert_eq!(called("# docker build -f base/Dockerfile --tag shop/base .\nFROM a\n"), Some("shop/base"));
+        assert_eq!(called("#   docker buildx build --tag=shop/base:latest .\nFROM a\n"), Some("shop/base:latest"));
+        assert_eq!(called("RUN docker build -t shop/base .\n"), None);
+        assert_eq!(called("# docker build -t <name> .\nFROM a\n"), None);
+    }
+
+    #[test]
+    fn images_that_start_a_shell_are_told_from_programs() {
+        for (text, shell) in [
+            ("FROM alpine:3.20\nRUN apk add jq\n", true),
+            ("FROM node:22 AS base\nRUN npm ci\nFROM base\nCOPY . .\n", true),
+            ("FROM node:22 AS base\nCMD [\"node\", \"a.js\"]\nFROM base\nCOPY . .\n", false),
+            ("FROM nginx:1.27\nCOPY dist /usr/share/nginx/html\n", false),
+            ("FROM registry.example/base:1\nCOPY . .\n", false),
+        ] {
+            assert_eq!(attribute(text, "image", "starts").is_some(), shell, "{text}");
+        }
+    }
+
+    #[test]
     fn users_that_a_file_makes_are_found_by_name() {
         for (run, name) in [
             ("addgroup -S app && adduser -S -G app app", Some("app")),
@@ -648,10 +692,12 @@ mod tests {
             ("wget https://x.example/i.sh && sh i.sh", true),
             ("curl -fsSLo /tmp/i.sh https://x.example/i.sh && bash /tmp/i.sh", true),
             ("curl -LO https://x.example/i.sh && chmod +x ./i.sh && ./i.sh", true),
+            ("curl -gsSfLo /tmp/i.sh https://x.example/i.sh && bash /tmp/i.sh", true),
+            ("wget --no-check -nvO i.sh https://x.example/a && sh i.sh", true),
             ("wget -O a.tgz https://x.example/i.sh && tar xzf a.tgz", false),
             ("wget https://x.example/i.sh && sh other.sh", false),
         ] {
-            assert_eq!(started(run).is_some(), found, "{run}");
+            assert_eq!(started(&images().runs, run).is_some(), found, "{run}");
         }
     }
 }

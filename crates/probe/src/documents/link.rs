@@ -139,14 +139,20 @@ fn short_name(image: &str) -> &str {
     last.split(':').next().unwrap_or(last)
 }
 
+/// The name of an image that names no version but the last.
+fn unversioned(image: &str) -> &str {
+    image.strip_suffix(":latest").unwrap_or(image)
+}
+
 /// The name of an image without a registry, an owner and a version.
 fn bare_name(image: &str) -> Option<&str> {
-    let name = image.strip_suffix(":latest").unwrap_or(image);
+    let name = unversioned(image);
     (!name.is_empty() && !name.contains(['/', ':', '@', '$', '{'])).then_some(name)
 }
 
-/// Images under a bare name that a service of Compose or a step of a workflow makes: what they hold is decided where they are
-/// made. A service that builds on an image of its own name takes that one from elsewhere.
+/// Images under a bare name that a service of Compose or a step of a workflow makes, or under the name that a Dockerfile says it
+/// is built under: what they hold is decided where they are made. A service that builds on an image of its own name takes that
+/// one from elsewhere.
 fn built_here(all: &mut [Observation]) {
     let mut bases: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for base in all.iter().filter(|o| o.kind == "base-image") {
@@ -168,6 +174,10 @@ fn built_here(all: &mut [Observation]) {
                 let list = observation.attributes.get("builds").and_then(Value::as_list).unwrap_or_default();
                 list.iter().filter_map(Value::as_text).filter_map(bare_name).collect()
             }
+            None if observation.kind == "image" => {
+                let base = observation.text("base").map(unversioned);
+                observation.text("called").map(unversioned).filter(|n| base != Some(*n)).into_iter().collect()
+            }
             None => continue,
         };
         for name in names {
@@ -175,7 +185,9 @@ fn built_here(all: &mut [Observation]) {
         }
     }
     for base in all.iter_mut().filter(|o| o.kind == "base-image") {
-        let sources = base.text("image").and_then(bare_name).and_then(|n| made.get(n)).cloned();
+        let called = base.text("image").map(unversioned).filter(|n| n.contains('/'));
+        let name = called.or_else(|| base.text("image").and_then(bare_name));
+        let sources = name.and_then(|n| made.get(n)).cloned();
         if let Some(sources) = sources {
             base.attributes.insert("built_here".to_owned(), Value::Bool(true));
             base.sources.extend(sources);

@@ -25,6 +25,9 @@ static HOLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"\$\{[^}\s]{1,80}\}|\{\{[^}\n]{1,80}\}\}|\{[A-Za-z_.]{1,40}\}|<[A-Za-z_-]{1,40}>|\$[A-Za-z_]{1,40}")
         .ok()
 });
+/// The type of a record of the names of hosts.
+static RECORD: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"(?i)\btype["']?\s*[:=]\s*["']?(A|AAAA|ALIAS|CNAME|NS|PTR|SRV)\b"#).ok());
 /// Stands for a hole that is called after a region, and for any other.
 const REGION_HOLE: &str = "\u{1}";
 const OTHER_HOLE: &str = "\u{2}";
@@ -114,6 +117,10 @@ fn what_of(rules: &Rules, host: &Host, text: &str, lines: &Lines, name: regex::M
         return "alias";
     }
     let own = lines.before(text, name.start()).trim_start();
+    // A record of names in a table of them: `{ name = "www", type = "CNAME", records = ["…"] }`.
+    if RECORD.as_ref().is_some_and(|r| r.is_match(own)) {
+        return "alias";
+    }
     let key = |line: &str| line.trim_start().trim_start_matches(['"', '\'']).to_ascii_lowercase();
     let of =
         |line: &str, region: &str| key(line).strip_prefix(region).is_some_and(|r| r.starts_with([':', '"', '\'', ' ']));
@@ -197,6 +204,11 @@ mod tests {
     fn what_a_host_is_there_for_is_told() {
         for (dialect, text, want) in [
             ("terraform", "alias {\n  name = \"shop.elb.eu-west-2.amazonaws.com\"\n}\n", "alias"),
+            (
+                "terraform",
+                "names = [\n  { name = \"www\", type = \"CNAME\", records = [\"shop-1.eu-west-2.elb.amazonaws.com\"] },\n]\n",
+                "alias",
+            ),
             ("terraform", "settings = {\n  db = \"shop.c9x.eu-west-2.rds.amazonaws.com\"\n}\n", "host"),
             (
                 "yaml",

@@ -87,6 +87,14 @@ fn chosen(text: &str, at: usize) -> bool {
     if words.named.is_match(line(at)) {
         return true;
     }
+    // Ruby asks behind what it does: `… = VERIFY_NONE unless @verify`.
+    let behind = text.get(at..).and_then(|t| t.lines().next()).unwrap_or_default();
+    let before = text.get(..at).unwrap_or_default().lines().rev().skip(1).find(|l| !l.trim().is_empty());
+    if words.behind.captures(behind).is_some_and(|c| words.asked.is_match(&c[1]))
+        || before.is_some_and(|l| words.case.is_match(l))
+    {
+        return true;
+    }
     let mut depth = 0usize;
     for n in (from..at).rev() {
         match bytes[n] {
@@ -114,6 +122,8 @@ static CHOICES: LazyLock<Option<Choices>> = LazyLock::new(|| {
     Some(Choices {
         named: Regex::new(r"(?i)(\b\w*(insecure|unverified|self_?signed|skip_?verify|no_?verify|ignore_?tls|ignore_?ssl)\w*\s*(:=|[:=?]))").ok()?,
         branch: Regex::new(r"(?:^|\}\s*else\s+|\s)if\b(.*)$").ok()?,
+        behind: Regex::new(r"\s(?:if|unless)\s+([^#]*)$").ok()?,
+        case: Regex::new(r"(?i)^\s*(case|when)\s.*(insecure|accept_?invalid|self_?signed|skip|ignore|no_?verify|unverified|allow)").ok()?,
         asked: Regex::new(r"(?i)insecure|skip|ignore|self_?signed|no_?verify|verify|unauthorized|trust_?all|allow|debug|\bdev\b|is_?dev|development|is_?local").ok()?,
         function: Regex::new(r"^(func\b|(export\s+)?(async\s+)?function\b|(public|private|protected)\b.*\)\s*(throws\b.*)?$)").ok()?,
     })
@@ -123,6 +133,8 @@ static CHOICES: LazyLock<Option<Choices>> = LazyLock::new(|| {
 struct Choices {
     named: Regex,
     branch: Regex,
+    behind: Regex,
+    case: Regex,
     asked: Regex,
     function: Regex,
 }

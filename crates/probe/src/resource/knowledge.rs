@@ -307,6 +307,16 @@ pub(crate) struct ProviderRule {
     /// Where the region of a resource comes from that names none.
     #[serde(default)]
     pub(crate) region_of: RegionOf,
+    /// Types that keep and place no data; `aws_iam_*` for all that begin so.
+    #[serde(default)]
+    pub(crate) keeps_nothing: Vec<String>,
+}
+
+impl ProviderRule {
+    /// Whether resources of a type keep no data.
+    pub(crate) fn keeps_nothing(&self, of: &str) -> bool {
+        self.keeps_nothing.iter().any(|k| k.strip_suffix('*').map_or(of == k, |begin| of.starts_with(begin)))
+    }
 }
 
 /// Where the region of a resource comes from that names none.
@@ -647,7 +657,7 @@ impl Knowledge {
 
     /// The settings of a type that are kept when looking.
     pub(crate) fn wanted(&self, of: &str) -> BTreeSet<String> {
-        let mut out: BTreeSet<String> = ["provider", "region"].map(str::to_owned).into();
+        let mut out: BTreeSet<String> = ["provider", "region", "count"].map(str::to_owned).into();
         out.extend(self.provider_of(of).iter().flat_map(|p| p.rule.region_settings.iter().cloned()));
         let every = every_of(of);
         out.extend([every.as_str(), of].iter().filter_map(|k| self.wanted.get(*k)).flatten().cloned());

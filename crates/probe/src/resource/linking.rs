@@ -6,7 +6,7 @@ use super::eval::{Found, Trace, lookup, resolve, resources};
 use super::expr::Expr;
 use super::knowledge::{Concern, Knowledge, prefix_of};
 use super::scope::{Block, Layout, Scope};
-use super::{placement, residue, storage};
+use super::{made, placement, residue, storage};
 use ligase_domain::{LookedFile, Observation, Place, ProbeRef, Seen, Span, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,15 +62,19 @@ pub(crate) fn link(knowledge: &Knowledge, files: &[&LookedFile], layout: Layout)
     let linking = Linking::new(knowledge, &scope);
     let mut out = Vec::new();
     let mut asked = BTreeSet::new();
+    let uses = made::uses(&linking);
     for instance in 0..scope.instances.len() {
         for block in &scope.folder(instance).resources {
             let subject = Subject { instance, block };
+            if made::is_never(&linking, subject) {
+                continue;
+            }
             storage::observe(&linking, subject, Concern::Storage, &mut out);
             storage::observe(&linking, subject, Concern::Transport, &mut out);
             placement::observe(&linking, subject, &mut asked, &mut out);
             residue::observe(&linking, subject, &mut out);
         }
-        placement::observe_providers(&linking, instance, &mut out);
+        placement::observe_providers(&linking, &uses, instance, &mut out);
     }
     // A module that nobody here calls is there for others, who say what its variables are.
     for placed in out.iter_mut().filter(|o| o.kind == "placement") {

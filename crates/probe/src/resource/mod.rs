@@ -10,6 +10,7 @@ pub(crate) mod expr;
 pub(crate) mod functions;
 pub(crate) mod knowledge;
 pub(crate) mod linking;
+mod made;
 pub(crate) mod placement;
 pub(crate) mod residue;
 pub(crate) mod scope;

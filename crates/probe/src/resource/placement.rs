@@ -6,6 +6,7 @@ use super::eval::{Found, From, Trace, lookup, resolve, resources};
 use super::expr::Expr;
 use super::knowledge::{CloudRegions, PlacementRule, ReadAs, RegionOf, Said, What, prefix_of};
 use super::linking::{Configured, Draft, Linking, Subject, alias_of};
+use super::made::Uses;
 use super::scope::Block;
 use super::storage;
 use ligase_domain::{Observation, Span};
@@ -373,7 +374,7 @@ fn of_configuration<'x>(
 }
 
 /// Emits the region of each provider configuration of an instance.
-pub(super) fn observe_providers(linking: &Linking<'_, '_>, instance: usize, out: &mut Vec<Observation>) {
+pub(super) fn observe_providers(linking: &Linking<'_, '_>, uses: &Uses, instance: usize, out: &mut Vec<Observation>) {
     for block in &linking.scope.folder(instance).providers {
         let mut trace = Trace::default();
         let (at, from) = of_provider(linking, &Configured { instance, block }, &mut trace);
@@ -388,6 +389,9 @@ pub(super) fn observe_providers(linking: &Linking<'_, '_>, instance: usize, out:
         let address = provider_address(&linking.scope.instances[instance].prefix, block.of, alias_of(block));
         let value = ["region", "zone"].iter().find_map(|s| lookup(block, s, None).hits.first().and_then(|h| h.value));
         let mut draft = placed(draft, &at, from).with("address", address);
+        if let Some(keeps) = uses.of(linking, &Configured { instance, block }) {
+            draft = draft.with("keeps", keeps);
+        }
         draft.anchors.extend(value.map(|v| ("value".to_owned(), v)));
         out.push(linking.observation(draft));
     }
