@@ -88,8 +88,6 @@ impl Uses {
             Some(Use::Elsewhere) => aliased.then_some("elsewhere"),
             Some(Use::Nothing) => (aliased || !calls_elsewhere()).then_some("nothing"),
             None if !aliased => None,
-            // Where nothing is made yet, nothing is known of what it is there for.
-            None if folder.resources.is_empty() && folder.calls.is_empty() => None,
             None if folder.broken.is_empty() && !folder.unsure => Some("nothing"),
             None => Some("elsewhere"),
         }
