@@ -68,6 +68,12 @@ const TEST: &[&str] = &[
     "integration_tests",
     "unit_tests",
     "testutils",
+    "testutil",
+    "test-utils",
+    "test_utils",
+    "testhelpers",
+    "test-helpers",
+    "test_helpers",
     "spec",
     "specs",
     "__mocks__",
@@ -229,9 +235,20 @@ fn origin_of(folders: &str, name: &str) -> Origin {
         let says = |part: &str| {
             set.contains(&part)
                 || (set == TEST
-                    && ["_tests", "-tests", "_fixtures", "-fixtures", "_testdata", "-testdata"]
-                        .iter()
-                        .any(|e| part.ends_with(e)))
+                    && [
+                        "_tests",
+                        "-tests",
+                        "_fixtures",
+                        "-fixtures",
+                        "_testdata",
+                        "-testdata",
+                        "-test-utils",
+                        "_test_utils",
+                        "-test-helpers",
+                        "_test_helpers",
+                    ]
+                    .iter()
+                    .any(|e| part.ends_with(e)))
         };
         named.split('/').any(says)
     };
@@ -254,6 +271,7 @@ fn origin_of(folders: &str, name: &str) -> Origin {
         || parts(TEST_PARTS)
         || stem.starts_with("test_")
         || stem.ends_with("_test")
+        || (name.ends_with(".sql") && (stem.contains("test_db") || stem.contains("testdb")))
         || name == "conftest.py"
     {
         Origin::Test
@@ -297,6 +315,11 @@ mod tests {
             ("archived/api/app.py", "python/example"),
             ("src/archive/app.py", "python/source"),
             ("plugin/sdl_testdata/schema.sql", "sql/test"),
+            ("db/initial_test_db.sql", "sql/test"),
+            ("db/lab_test_results.sql", "sql/source"),
+            ("pkg/testhelpers/server.go", "go/test"),
+            ("packages/shop-test-utils/src/db.ts", "typescript/test"),
+            ("packages/test-results/src/db.ts", "typescript/source"),
             ("charts/shop/test-values/secrets.yaml", "yaml/test"),
             ("api/Dockerfile.original", "none/source"),
             ("venv/lib/python3/site-packages/x.py", "python/vendored"),

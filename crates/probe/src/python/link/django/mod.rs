@@ -479,7 +479,10 @@ impl<'f> Reading<'_, '_, '_, '_, '_, '_, 'f> {
         });
         let mut guards: Vec<Hung> = Vec::new();
         for hung in answer.hung {
-            if hung.guard.kind != Kind::Other && guards.len() < 24 && !guards.iter().any(|g| g.guard == hung.guard) {
+            // What is said to be for everybody by a name that is known stays to be seen.
+            let counts = hung.guard.kind != Kind::Other
+                || (hung.from != "middleware" && vocabulary.known_guards.contains_key(&hung.guard.symbol));
+            if counts && guards.len() < 24 && !guards.iter().any(|g| g.guard == hung.guard) {
                 guards.push(hung);
             }
         }
