@@ -1,13 +1,15 @@
 //! What may be taken away and leaves the code no worse. Such a mutant is equivalent: whoever sees nothing in it is right. Decided
-//! by the text and the other files alone, never by what was judged. Each reason stands in the table beside its count.
+//! by the text and the other files alone, never by what was judged. Each reason stands in the table beside its count. What else
+//! may stand before a handler: `beside.rs`.
 
+use crate::beside;
 use crate::sites::{Kind, Site};
 use regex::Regex;
 use std::sync::LazyLock;
 
 /// Lets everybody pass, whoever calls.
-static LETS_PASS: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(?i)optional|maybe|anonymous|soft|try_?auth").unwrap());
+pub static LETS_PASS: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?i)optional|maybe|anonymous|soft|try_?auth|_or_public").unwrap());
 /// Hung up as guards are, and none.
 static NO_GUARD: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)limiter|ratelimit|throttl|passport\.use").unwrap());
@@ -40,27 +42,27 @@ static OF_PROVIDER: LazyLock<Regex> = LazyLock::new(|| {
     )
     .unwrap()
 });
+/// What a replica copies.
+static REPLICA: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"replicate_source_db\s*=\s*(aws_db_instance)\.(\w+)").unwrap());
 /// Asks for a right, and so for a caller.
 static ASKS_RIGHT: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:is_?allowed|has_?role|has_?permission|authori[sz]e|require_?(?:role|permission|admin)|check_?(?:role|permission)s?|permit|can|roles?|is_?admin)\(").unwrap()
 });
 static MIXIN: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b(?:LoginRequiredMixin|\w*PermissionRequiredMixin|UserPassesTestMixin)\b").unwrap());
-/// A chain of filters that lets nobody pass who is not known, and what it leaves open.
-static CHAIN: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"anyRequest\(\)\s*\.authenticated\(\)|/\*\*"\)\)?\s*\.authenticated\(\)|@EnableResourceServer|extends ResourceServerConfigurerAdapter"#)
-        .unwrap()
-});
-static OPENED: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#""(/[\w/-]+)[^"\n]*"[^;\n]{0,80}\.permitAll\(\)"#).unwrap());
 static MAPPED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r#"Mapping\([^)"]*"(/?[\w/-]*)"#).unwrap());
 
 /// Why the code without `site` asks, encrypts, masks and lies as before; none where it does not.
-pub fn reason(site: &Site, text: &str, others: &[(&str, &str)]) -> Option<&'static str> {
+pub fn reason(site: &Site, path: &str, text: &str, others: &[(&str, &str)]) -> Option<&'static str> {
     match site.kind {
-        Kind::Guard => of_guard(site, text, others),
+        Kind::Guard => of_guard(site, text, others).or_else(|| beside::guarded(site, path, text, others)),
         Kind::Encryption => of_encryption(site, text),
-        Kind::Redaction | Kind::Region => None,
+        Kind::Region => {
+            let pulled = text[site.at + site.text.len()..].starts_with("-docker.pkg.dev");
+            pulled.then_some("an address that an image is pulled from; nothing stands there")
+        }
+        Kind::Redaction => None,
     }
 }
 
@@ -88,9 +90,6 @@ fn of_guard(site: &Site, text: &str, others: &[(&str, &str)]) -> Option<&'static
     if matches!(site.stack, "express" | "go") && ASKS_RIGHT.is_match(&rest[..rest.find('\n').unwrap_or(rest.len())]) {
         return Some("another guard stands beside it");
     }
-    if site.stack == "spring" && site.text.starts_with('@') && is_behind_chain(text, others) {
-        return Some("the chain of filters asks for a caller as well");
-    }
     if site.stack == "spring" && site.text.starts_with('.') {
         let line = &text[text[..site.at].rfind(['\n', ';']).map_or(0, |at| at + 1)..site.at];
         let path = MATCHER.captures(line)?.name("path")?.as_str().trim_end_matches('/').to_owned();
@@ -111,26 +110,15 @@ fn lines_around(text: &str, at: usize) -> std::ops::Range<usize> {
 }
 
 /// The bases of a class, from its name to the colon; from the last line that begins at the margin.
-fn class_line(text: &str, at: usize) -> &str {
+pub fn class_line(text: &str, at: usize) -> &str {
     let margin = |n: &usize| text[*n + 1..].starts_with(|c: char| c.is_alphabetic());
     let begin = text[..at].rmatch_indices('\n').map(|(n, _)| n).find(margin).map_or(0, |n| n + 1);
     let end = text[at..].find(':').map_or(text.len(), |end| at + end);
     &text[begin..end]
 }
 
-fn is_main(path: &str) -> bool {
+pub fn is_main(path: &str) -> bool {
     path.ends_with(".java") && !path.contains("/test/")
-}
-
-/// Whether the rules of all requests ask for a caller, and none of them opens a path of this class.
-fn is_behind_chain(text: &str, others: &[(&str, &str)]) -> bool {
-    let java = || others.iter().filter(|(name, _)| is_main(name)).map(|(_, t)| *t);
-    let opened: Vec<&str> = java().flat_map(|t| OPENED.captures_iter(t).map(|c| c.get(1).unwrap().as_str())).collect();
-    let named = java().any(|t| t.contains(".permitAll()") && !OPENED.is_match(t));
-    let of_class: Vec<String> =
-        MAPPED.captures_iter(text).map(|c| format!("/{}", c[1].trim_start_matches('/'))).collect();
-    let is_open = of_class.iter().any(|own| opened.iter().any(|o| own.starts_with(o.trim_end_matches('/'))));
-    !named && !is_open && java().any(|t| CHAIN.is_match(t))
 }
 
 /// Whether the `def` around a place follows the declaration of a route.
@@ -142,7 +130,14 @@ fn is_of_route(text: &str, at: usize) -> bool {
 }
 
 fn of_encryption(site: &Site, text: &str) -> Option<&'static str> {
-    let block = block(text, site);
+    let depth = if site.stack == "cloudformation" { 2 } else { 0 };
+    let block = block(text, site.at, depth);
+    if let Some(source) = REPLICA.captures(block)
+        && let Some(at) = text.find(&format!("resource \"{}\" \"{}\"", &source[1], &source[2]))
+        && SWITCH.is_match(self::block(text, at, 0))
+    {
+        return Some("a replica is encrypted as what it copies");
+    }
     if OF_PROVIDER.is_match(block) {
         return Some("the provider encrypts with keys of its own whatever is written");
     }
@@ -157,8 +152,7 @@ fn of_encryption(site: &Site, text: &str) -> Option<&'static str> {
 
 /// The resource around a place: from the last line that begins at the margin (or at the depth of resources of a template)
 /// to the next one.
-fn block<'t>(text: &'t str, site: &Site) -> &'t str {
-    let depth = if site.stack == "cloudformation" { 2 } else { 0 };
+fn block(text: &str, place: usize, depth: usize) -> &str {
     let begins = |line: &str| {
         let own = line.len() - line.trim_start().len();
         own <= depth && line.trim_start().starts_with(|c: char| c.is_alphanumeric() || c == '"')
@@ -166,7 +160,7 @@ fn block<'t>(text: &'t str, site: &Site) -> &'t str {
     let (mut from, mut to, mut at) = (0, text.len(), 0);
     for line in text.split_inclusive('\n') {
         if begins(line) {
-            if at <= site.at {
+            if at <= place {
                 from = at;
             } else {
                 to = at;

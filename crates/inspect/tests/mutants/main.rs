@@ -9,6 +9,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod beside;
 mod idle;
 mod sites;
 
@@ -49,13 +50,13 @@ struct Table {
 }
 
 impl Table {
-    fn add(&mut self, site: &Site, fate: Fate, place: &str) {
+    fn add(&mut self, site: &Site, (fate, why): (Fate, String), place: &str) {
         let row = self.rows.entry((site.kind, site.stack.to_owned())).or_default();
         row[fate as usize] += 1;
         if fate != Fate::Seen {
             let word = if fate == Fate::Missed { "missed" } else { "doubted" };
             self.missed.push(format!(
-                "{word}: {} {}: {place}:{}: {}",
+                "{word}: {} {}: {place}:{}: {}{why}",
                 site.kind.name(),
                 site.stack,
                 site.line,
@@ -99,17 +100,21 @@ fn by_subject(inspection: &Inspection, kind: Kind) -> BTreeMap<FindingId, &Findi
     inspection.findings().filter(of_kind).map(|f| (f.id, f)).collect()
 }
 
-fn fate(before: &Inspection, after: &Inspection, kind: Kind) -> Fate {
+/// What became of it, and for what is doubted the first subject with the reason.
+fn fate(before: &Inspection, after: &Inspection, kind: Kind) -> (Fate, String) {
     let (before, after) = (by_subject(before, kind), by_subject(after, kind));
     let fresh = |wanted: fn(&Outcome) -> bool| {
-        after.iter().any(|(id, f)| wanted(&f.outcome) && before.get(id).is_none_or(|was| !wanted(&was.outcome)))
+        let is_new = |id: &FindingId| before.get(id).is_none_or(|was| !wanted(&was.outcome));
+        after.iter().filter(|(id, f)| wanted(&f.outcome) && is_new(id)).map(|(_, f)| *f).collect::<Vec<_>>()
     };
-    if fresh(|o| *o == Outcome::NotSatisfied) {
-        Fate::Seen
-    } else if fresh(|o| matches!(o, Outcome::Indeterminate(_))) {
-        Fate::Doubted
-    } else {
-        Fate::Missed
+    if !fresh(|o| *o == Outcome::NotSatisfied).is_empty() {
+        return (Fate::Seen, String::new());
+    }
+    match fresh(|o| matches!(o, Outcome::Indeterminate(_))).first() {
+        Some(Finding { outcome: Outcome::Indeterminate(why), subject, .. }) => {
+            (Fate::Doubted, format!(" ({}: {why})", subject.symbol))
+        }
+        _ => (Fate::Missed, String::new()),
     }
 }
 
@@ -121,7 +126,7 @@ fn mutant(
     before: &Inspection,
     path: &RepoPath,
     site: &Site,
-) -> Fate {
+) -> (Fate, String) {
     let base = tree.entry(path).unwrap().unwrap().oid;
     let head = OverlayTree::new(Arc::clone(tree), &patch(path, &site.mutated, base));
     let cache = MemoryCache::over(&NoCache);
@@ -143,7 +148,7 @@ fn of_examples(inspector: &Inspector) -> Table {
             let others: Vec<(&str, &str)> =
                 example.files.iter().filter(|(p, _)| *p != path).map(|(p, t)| (p.as_str(), t.as_str())).collect();
             for site in kinds.flat_map(|kind| sites(*kind, path, text)) {
-                if let Some(why) = idle::reason(&site, text, &others) {
+                if let Some(why) = idle::reason(&site, path, text, &others) {
                     *table.idle.entry((site.kind, why)).or_default() += 1;
                     continue;
                 }
@@ -163,10 +168,10 @@ fn of_tree(inspector: &Inspector, folder: &Path, table: &mut Table) {
     let declared = Declared::working_tree(&name).with(Identities::Assumed(Box::new(identity)));
     let before = inspector.inspect(&tree, &declared, &NoCache, NOW, &NoProgress);
     let mut all: BTreeMap<(Kind, &str), Vec<(RepoPath, Site)>> = BTreeMap::new();
-    let java: Vec<(String, &str)> = tree
+    let said: Vec<(String, &str)> = tree
         .0
         .iter()
-        .filter(|(path, _)| path.as_bytes().ends_with(b".java"))
+        .filter(|(path, _)| [".java", ".py"].iter().any(|end| path.as_bytes().ends_with(end.as_bytes())))
         .filter_map(|(path, bytes)| Some((path.to_string(), std::str::from_utf8(bytes).ok()?)))
         .collect();
     for (path, bytes) in &tree.0 {
@@ -176,9 +181,9 @@ fn of_tree(inspector: &Inspector, folder: &Path, table: &mut Table) {
             continue;
         }
         let own = path.to_string();
-        let others: Vec<(&str, &str)> = java.iter().filter(|(p, _)| *p != own).map(|(p, t)| (p.as_str(), *t)).collect();
+        let others: Vec<(&str, &str)> = said.iter().filter(|(p, _)| *p != own).map(|(p, t)| (p.as_str(), *t)).collect();
         for site in Kind::ALL.iter().flat_map(|kind| sites(*kind, &own, text)) {
-            let why = idle::reason(&site, text, &others)
+            let why = idle::reason(&site, &own, text, &others)
                 .or_else(|| (!holds_up(&before, path, &site)).then_some("beside nothing that was judged satisfied"));
             match why {
                 Some(why) => *table.idle.entry((site.kind, why)).or_default() += 1,

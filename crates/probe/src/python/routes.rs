@@ -289,8 +289,18 @@ pub(super) fn children<'t>(index: &Index<'t>, child: Node<'t>, scope: Option<usi
         .bound(scope, first)
         .find(|b| b.how == How::Loop)
         .or_else(|| index.bound(None, first).find(|b| b.how == How::Loop));
-    let Some(right) = looped.and_then(|b| b.right) else { return (vec![dotted], String::new()) };
+    let Some(right) = looped.and_then(|b| b.right) else {
+        return match values_looped(index, child, first) {
+            Some(map) if rest.is_empty() => (Vec::new(), map),
+            Some(_) => Default::default(),
+            None => (vec![dotted], String::new()),
+        };
+    };
     match right.kind() {
+        "call" if rest.is_empty() => {
+            let callee = right.child_by_field_name("function").and_then(|f| index.source.dotted(f)).unwrap_or_default();
+            (Vec::new(), callee.strip_suffix(".values").unwrap_or_default().to_owned())
+        }
         "list" | "tuple" | "set" | "expression_list" => {
             let elements: Option<Vec<String>> =
                 named(right).into_iter().take(MAX_ELEMENTS).map(|n| index.source.dotted(n)).collect();
@@ -299,6 +309,27 @@ pub(super) fn children<'t>(index: &Index<'t>, child: Node<'t>, scope: Option<usi
         }
         "identifier" | "attribute" if rest.is_empty() => (Vec::new(), index.source.dotted(right).unwrap_or_default()),
         _ => Default::default(),
+    }
+}
+
+/// The map or list over whose values a loop around `child` runs: `for name, router in routers.items()`, `enumerate(routers)`.
+fn values_looped<'t>(index: &Index<'t>, child: Node<'t>, name: &str) -> Option<String> {
+    let around = |b: &&Binding<'t>| {
+        b.how == How::Loop && b.at.node.start_byte() <= child.start_byte() && child.end_byte() <= b.at.node.end_byte()
+    };
+    let second = |b: &&Binding<'t>| {
+        matches!(b.left.kind(), "pattern_list" | "tuple_pattern")
+            && b.left.named_child_count() == 2
+            && b.left.named_child(1).is_some_and(|n| index.source.of(n) == name)
+    };
+    let right = index.bindings.iter().filter(around).find(second)?.right?;
+    let callee = right.child_by_field_name("function").and_then(|f| index.source.dotted(f)).unwrap_or_default();
+    match callee.strip_suffix(".items") {
+        Some(map) => Some(map.to_owned()),
+        None if callee == "enumerate" => {
+            index.source.arguments(right).positional.first().and_then(|n| index.source.dotted(*n))
+        }
+        None => Some(String::new()),
     }
 }
 
@@ -354,6 +385,16 @@ fn value<'t>(index: &Index<'t>, right: Node<'t>, base: Attributes, module_level:
             (!deps.is_empty() || routers).then(|| {
                 base.some("deps", deps).some("deps_opaque", opaque).some("list", texts(names)).with("is_list", true)
             })
+        }
+        // Routers by their names.
+        "dictionary" => {
+            let values: Option<Vec<String>> = named(right)
+                .into_iter()
+                .take(MAX_ELEMENTS)
+                .map(|pair| index.source.dotted(pair.child_by_field_name("value")?))
+                .collect();
+            let values = values.filter(|all| all.iter().all(|n| n.to_ascii_lowercase().contains("router")))?;
+            (!values.is_empty()).then(|| base.with("list", texts(values)).with("is_list", true))
         }
         "subscript" | "generic_type" | "type" => {
             let mut needs = super::expressions::Needs::default();

@@ -72,6 +72,15 @@ pub(super) struct Way {
     pub(super) files: BTreeSet<usize>,
     /// Why the way is not known whole, "" when it is.
     pub(super) reason: &'static str,
+    /// Nothing is known of where it begins: a base path that the configuration gives, below which everything stands.
+    based: bool,
+}
+
+impl Way {
+    /// Whether a reason may be given yet; that a prefix cannot be read hides no other.
+    fn is_free(&self) -> bool {
+        matches!(self.reason, "" | "prefix-not-a-constant")
+    }
 }
 
 /// The routers of a revision.
@@ -414,7 +423,7 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
             let own_prefix = node.stack != "flask" || edges.is_empty();
             self.pass_node(&key, node, mounted, own_prefix, &mut way);
             if edges.is_empty() {
-                if !node.is_app && way.reason.is_empty() {
+                if !node.is_app && way.is_free() {
                     way.reason = self.no_way(&key);
                 }
                 out.push(way);
@@ -470,7 +479,7 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
             push(&mut way.guards, super::views::unknown(&format!("decorators of {}", key.2)), "router", false);
         }
         self.pass_classes(node, mounted, way);
-        if node.seen.flag("splat") && way.reason.is_empty() {
+        if node.seen.flag("splat") && way.is_free() {
             way.reason = "dependencies-not-a-list";
         }
         for (file, scope, symbol, http) in self.middleware.get(key).into_iter().flatten() {
@@ -502,7 +511,7 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
         way.files.insert(edge.file);
         self.put_prefix(edge.file, include.str("scope"), include, way);
         self.hang(edge.file, include.str("scope"), include, "mount", way);
-        if include.flag("development") && way.reason.is_empty() {
+        if include.flag("development") && way.is_free() {
             way.reason = "mounted-for-development";
         }
         include.flag("mount")
@@ -510,10 +519,14 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
 
     fn put_prefix(&self, file: usize, scope: &str, seen: &Seen, way: &mut Way) {
         let (text, constant) = self.world.text(file, scope, seen.list("prefix"), 0);
-        way.prefix = format!("{}{}", text.trim_end_matches('/'), way.prefix);
-        if !constant && way.reason.is_empty() {
+        let text = text.trim_end_matches('/');
+        way.prefix = format!("{text}{}", way.prefix);
+        let is_base = !constant && text.is_empty();
+        // What cannot be read is the base of all that stands below it; in the midst of a path it is not.
+        if (!constant && !is_base || way.based && !text.is_empty()) && way.reason.is_empty() {
             way.reason = "prefix-not-a-constant";
         }
+        way.based |= is_base;
     }
 
     fn hang(&self, file: usize, scope: &str, seen: &Seen, from: &'static str, way: &mut Way) {
@@ -530,7 +543,7 @@ impl<'w, 'v, 'f> Routers<'w, 'v, 'f> {
             way.files.extend(&files);
             self.known_guards.borrow_mut().insert(key, (guards, files));
         }
-        if seen.flag("deps_opaque") && way.reason.is_empty() {
+        if seen.flag("deps_opaque") && way.is_free() {
             way.reason = "dependencies-not-a-list";
         }
     }

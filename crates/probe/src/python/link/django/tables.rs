@@ -72,6 +72,10 @@ impl<'w, 'v, 'f> Tables<'w, 'v, 'f> {
             return;
         }
         let own = (file, include.to_owned());
+        // `urlpatterns = [path(…)] + urlpatterns` puts entries before those that are there: it is below no other path.
+        if include == entry.str("table") {
+            return;
+        }
         if names.contains(&own) {
             self.incoming.entry(own).or_default().push((file, entry));
             return;
