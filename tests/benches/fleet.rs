@@ -4,6 +4,7 @@
 //! ```text
 //! make bench-fleet REPOSITORIES=N
 //! cargo bench -p ligase-tests --bench fleet -- [--repositories N] [--binary FILE]
+//! cargo bench -p ligase-tests --bench fleet -- --part workers --trees DIR
 //! ```
 //!
 //! | measured | beside it |
