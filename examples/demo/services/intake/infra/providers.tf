@@ -29,3 +29,9 @@ provider "aws" {
   alias  = "us"
   region = "us-east-1"
 }
+
+resource "aws_sqs_queue" "analytics" {
+  provider                = aws.us
+  name                    = "intake-analytics"
+  sqs_managed_sse_enabled = true
+}
