@@ -14,8 +14,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a server may take until it is healthy.
-const START: Duration = Duration::from_secs(30);
+/// How long a server may take until it is healthy: three of them that begin anew beside a build took more than thirty.
+const START: Duration = Duration::from_secs(90);
 
 fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("LIGASE_NATS_SERVER") {

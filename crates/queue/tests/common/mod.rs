@@ -5,8 +5,11 @@
 use ligase_domain::Digest;
 use ligase_proto::v1;
 use ligase_queue::testing::NatsServer;
-use ligase_queue::{JetStreamQueue, QueueOptions};
+use ligase_queue::{JetStreamQueue, QueueError, QueueOptions};
 use std::time::Duration;
+
+/// So often streams are asked for that a server did not make in time.
+const ASKED_AGAIN: usize = 5;
 
 /// A probe task of an organisation.
 pub fn task(organisation: &str, name: &str) -> v1::Task {
@@ -28,6 +31,16 @@ pub fn options(server: &NatsServer, ack_wait: Duration) -> QueueOptions {
 
 pub async fn queue(options: &QueueOptions) -> JetStreamQueue {
     let queue = JetStreamQueue::connect(options).await.unwrap();
+    // Three servers of a machine that builds beside them may not have answered in time: `ligase serve` asks again, too.
+    for _ in 0..ASKED_AGAIN {
+        match queue.ensure().await {
+            Err(QueueError::Unreachable(_)) => {}
+            made => {
+                made.unwrap();
+                return queue;
+            }
+        }
+    }
     queue.ensure().await.unwrap();
     queue
 }
