@@ -369,7 +369,8 @@ pub(super) fn decorator<'t>(index: &Index<'t>, node: Node<'t>) -> Option<Value> 
     let kept = if inner.kind() == "call" { options(index, &inner) } else { Vec::new() };
     // What a decorator is handed: `method_decorator(login_required, name="dispatch")`, `permission_classes([IsAdmin])`.
     let arguments = if inner.kind() == "call" { index.source.arguments(inner) } else { Default::default() };
-    let first = arguments.positional.first().map(|n| super::flask::items(index, *n)).unwrap_or_default();
+    let handed = arguments.positional.first().copied().or_else(|| arguments.get("decorator"));
+    let first = handed.map(|n| super::flask::items(index, n)).unwrap_or_default();
     let name = arguments.get("name").and_then(|n| index.source.string(n)).unwrap_or_default();
     let settings = arguments
         .named

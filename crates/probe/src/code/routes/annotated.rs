@@ -219,6 +219,7 @@ impl<'f> Reading<'_, '_, 'f> {
             return;
         }
         let (prefixes, version) = self.prefixes(machine, controller, &own);
+        let own = if self.nest.is_some() { self.inherited(machine, own) } else { own };
         let mut told: BTreeSet<(String, usize)> = BTreeSet::new();
         let mut above: Vec<(usize, &'f Seen)> = vec![(self.file, self.class)];
         let mut n = 0;
@@ -249,6 +250,26 @@ impl<'f> Reading<'_, '_, 'f> {
             }
             n += 1;
         }
+    }
+
+    /// What stands on the classes above holds for a class that does not say the same of itself: decorators of NestJS write
+    /// metadata, which is looked for along the chain of prototypes. What makes a controller is each class's own.
+    fn inherited(&self, machine: &mut Machine<'_, 'f>, mut own: Vec<Mark>) -> Vec<Mark> {
+        let (mut file, mut class) = (self.file, self.class);
+        for _ in 0..MAX_BASES {
+            let Some(base) = class.texts("bases").next() else { break };
+            let base = base.split(['<', '(']).next().unwrap_or(base).trim();
+            let Some((f, name)) = machine.world.class(file, base) else { break };
+            let Some(above) = machine.world.files[f].classes.get(name).copied() else { break };
+            (file, class) = (f, above);
+            for mark in marks(machine, file, class) {
+                let makes = self.spec.controllers.contains(&mark.name) || self.spec.prefixes.contains(&mark.name);
+                if !makes && own.iter().all(|m| m.name != mark.name) {
+                    own.push(mark);
+                }
+            }
+        }
+        own
     }
 
     fn prefixes(

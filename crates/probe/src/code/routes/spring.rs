@@ -372,7 +372,15 @@ impl Spring {
         }
         match first {
             None => "security-rule-not-constant",
-            Some("") => "",
+            Some("") => {
+                // Opened for this path by name, where every path's guard is said: that is somebody's decision.
+                if named_open(chain, verb, full) {
+                    let files = BTreeSet::from([chain.file]);
+                    let guard = Guard { files, ..Guard::new("other", format!("{}.permitAll", chain.symbol)) };
+                    hung.push(Hung { guard, from: "filter-chain" });
+                }
+                ""
+            }
             Some(kind) => {
                 let files = BTreeSet::from([chain.file]);
                 let guard = Guard { files, ..Guard::new(kind, chain.symbol.clone()) };
@@ -381,6 +389,18 @@ impl Spring {
             }
         }
     }
+}
+
+/// Whether a rule lets everybody pass for this path and not for all that there are.
+fn named_open(chain: &Chain, verb: &str, full: &str) -> bool {
+    let here = |m: &Matcher| match m {
+        Matcher::Path(_, path) => {
+            let depth = path.split('/').filter(|part| !part.is_empty() && !part.contains(['*', '{'])).count();
+            depth > 1 && matches(m, verb, full) == Some(true)
+        }
+        _ => false,
+    };
+    chain.rules.iter().any(|rule| rule.kind.is_empty() && rule.matchers.iter().any(here))
 }
 
 /// What a chain says of a request; `None` where a rule that cannot be read could have said otherwise.
