@@ -172,6 +172,7 @@ impl<'t> Reader<'_, 't> {
                 StmtKind::Return(value) => {
                     if let Some(value) = value {
                         self.result(value, out);
+                        self.returned(value, around, out);
                         self.expr(value, around, params, out);
                     }
                 }
@@ -264,6 +265,21 @@ impl<'t> Reader<'_, 't> {
             ExprKind::Choice(parts) => parts.iter().for_each(|p| self.result(p, out)),
             ExprKind::Function(_) | ExprKind::Null => {}
             _ => out.other_result = true,
+        }
+    }
+
+    /// `return http.StatusUnauthorized, nil`: a status that whoever called writes down.
+    fn returned(&self, value: &Expr<'t>, around: Around, out: &mut Summary) {
+        let parts = match &value.kind {
+            ExprKind::List(parts) | ExprKind::Choice(parts) | ExprKind::Other(parts) => parts.as_slice(),
+            _ => std::slice::from_ref(value),
+        };
+        let named = parts.iter().filter(|p| p.last().is_some_and(|last| last.starts_with("Status")));
+        if let Some(kind) = named.filter(|p| matches!(p.kind, ExprKind::Member(..))).find_map(|p| self.status(p)) {
+            out.refuses.insert(kind);
+            if around.asks {
+                out.checked.insert(kind);
+            }
         }
     }
 
